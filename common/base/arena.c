@@ -1,0 +1,62 @@
+/* common/base/arena.c -- the bump allocator behind every report. */
+#include "base/arena.h"
+
+#include <string.h>
+
+#ifndef __has_feature
+#define __has_feature(x) 0
+#endif
+#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
+#include <sanitizer/asan_interface.h>
+enum { BORDER = 16 };
+#define POISON(p, n)   ASAN_POISON_MEMORY_REGION((p), (n))
+#define UNPOISON(p, n) ASAN_UNPOISON_MEMORY_REGION((p), (n))
+#else
+enum { BORDER = 0 };
+#define POISON(p, n)   ((void)0)
+#define UNPOISON(p, n) ((void)0)
+#endif
+
+void *fb_arena_new(struct fb_arena *arena, size_t n, size_t size, size_t align)
+{
+    if (arena->used == 0)
+        POISON(arena->base, arena->cap);
+    uintptr_t next = (uintptr_t)arena->base + arena->used;
+    size_t pad = (size_t)(-next & (align - 1)) + BORDER;
+    pad += (size_t)(-(next + pad) & (align - 1));
+    if (pad > arena->cap - arena->used ||
+        (size != 0 && n > (arena->cap - arena->used - pad) / size))
+        return NULL;
+    uint8_t *piece = arena->base + arena->used + pad;
+    arena->used += pad + n * size;
+    UNPOISON(piece, n * size);
+    return memset(piece, 0, n * size);
+}
+
+char *fb_arena_text(struct fb_arena *arena, const char *p, size_t n)
+{
+    char *copy = n < SIZE_MAX ? FB_NEW(arena, char, n + 1) : NULL;
+    if (copy != NULL && n != 0)
+        memcpy(copy, p, n);
+    return copy;
+}
+
+char *fb_arena_take(struct fb_arena *arena, size_t n)
+{
+    uint8_t *piece = arena->base + arena->used;
+    arena->used += n;
+    UNPOISON(piece, n);
+    return (char *)piece;
+}
+
+void fb_arena_give_back(struct fb_arena *arena, size_t n)
+{
+    arena->used -= n;
+    POISON(arena->base + arena->used, n);
+}
+
+void fb_arena_reset(struct fb_arena *arena)
+{
+    UNPOISON(arena->base, arena->cap);
+    arena->used = 0;
+}

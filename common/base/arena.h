@@ -1,0 +1,34 @@
+/*
+ * common/base/arena.h -- memory of one report: one block, handed in, forgotten in one step.
+ *
+ * The block's size is the limit on what a report may cost. Under AddressSanitizer each piece
+ * gets a poisoned border and what is not handed out is poisoned too, so pooling hides no
+ * overrun.
+ */
+#pragma once
+#include <stdalign.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct fb_arena {
+    uint8_t *base; // the caller's block; aligned by the arena as each piece needs
+    size_t cap;
+    size_t used;
+};
+
+/** `n` elements of `size` bytes, zeroed; never NULL for n = 0. @fails NULL when the block is
+ * full. */
+void *fb_arena_new(struct fb_arena *arena, size_t n, size_t size, size_t align);
+#define FB_NEW(arena, type, n) ((type *)fb_arena_new((arena), (n), sizeof(type), alignof(type)))
+
+/** A copy of `n` bytes with a NUL behind them. @fails NULL when the block is full. */
+char *fb_arena_text(struct fb_arena *arena, const char *p, size_t n);
+
+/** All `n` bytes behind the last piece, not zeroed, and the way to give the last `n` of them
+ * back: for a text whose length is known only when it is written. `n` must be within what is
+ * left. */
+char *fb_arena_take(struct fb_arena *arena, size_t n);
+void fb_arena_give_back(struct fb_arena *arena, size_t n);
+
+/** Forget every piece. The block stays the caller's. */
+void fb_arena_reset(struct fb_arena *arena);

@@ -1,0 +1,170 @@
+/* common/base/hash.c -- SHA-256 and MD5: one block buffer, two compression functions. */
+#include "base/hash.h"
+
+#include <string.h>
+
+static uint32_t rotl(uint32_t x, unsigned n) { return x << n | x >> (32 - n); }
+static uint32_t rotr(uint32_t x, unsigned n) { return x >> n | x << (32 - n); }
+
+typedef void compress_fn(uint32_t state[8], const uint8_t block[64]);
+
+static void add(struct fb_hash *h, const uint8_t *p, size_t n, compress_fn *compress)
+{
+    size_t held = h->bytes % 64;
+    h->bytes += n;
+    while (n > 0) {
+        size_t take = n < 64 - held ? n : 64 - held;
+        if (take == 64) {
+            compress(h->state, p);
+        } else {
+            memcpy(h->block + held, p, take);
+            if (held + take == 64)
+                compress(h->state, h->block);
+        }
+        held = (held + take) % 64;
+        p += take;
+        n -= take;
+    }
+}
+
+/* Both pad alike: 0x80, zeros, and the length in bits, whose bytes stand in the one order or
+ * the other. */
+static void pad(struct fb_hash *h, compress_fn *compress, int big_endian)
+{
+    uint64_t bits = h->bytes * 8;
+    uint8_t tail[72] = {0x80};
+    size_t zeros = (119 - h->bytes % 64) % 64;
+    for (unsigned i = 0; i < 8; i++)
+        tail[1 + zeros + i] = (uint8_t)(bits >> 8 * (big_endian ? 7 - i : i));
+    add(h, tail, 1 + zeros + 8, compress);
+}
+
+static const uint32_t sha256_k[64] = {
+    0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4,
+    0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe,
+    0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f,
+    0x4a7484aa, 0x5cb0a9dc, 0x76f988da, 0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7,
+    0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967, 0x27b70a85, 0x2e1b2138, 0x4d2c6dfc,
+    0x53380d13, 0x650a7354, 0x766a0abb, 0x81c2c92e, 0x92722c85, 0xa2bfe8a1, 0xa81a664b,
+    0xc24b8b70, 0xc76c51a3, 0xd192e819, 0xd6990624, 0xf40e3585, 0x106aa070, 0x19a4c116,
+    0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
+    0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7,
+    0xc67178f2,
+};
+
+static void sha256_block(uint32_t state[8], const uint8_t p[64])
+{
+    uint32_t w[64];
+    for (int i = 0; i < 16; i++)
+        w[i] = (uint32_t)p[4 * i] << 24 | (uint32_t)p[4 * i + 1] << 16 |
+               (uint32_t)p[4 * i + 2] << 8 | p[4 * i + 3];
+    for (int i = 16; i < 64; i++) {
+        uint32_t s0 = rotr(w[i - 15], 7) ^ rotr(w[i - 15], 18) ^ w[i - 15] >> 3;
+        uint32_t s1 = rotr(w[i - 2], 17) ^ rotr(w[i - 2], 19) ^ w[i - 2] >> 10;
+        w[i] = w[i - 16] + s0 + w[i - 7] + s1;
+    }
+    uint32_t v[8];
+    memcpy(v, state, sizeof v);
+    for (int i = 0; i < 64; i++) {
+        uint32_t s1 = rotr(v[4], 6) ^ rotr(v[4], 11) ^ rotr(v[4], 25);
+        uint32_t t1 = v[7] + s1 + ((v[4] & v[5]) ^ (~v[4] & v[6])) + sha256_k[i] + w[i];
+        uint32_t s0 = rotr(v[0], 2) ^ rotr(v[0], 13) ^ rotr(v[0], 22);
+        uint32_t t2 = s0 + ((v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]));
+        memmove(v + 1, v, 7 * sizeof *v);
+        v[4] += t1;
+        v[0] = t1 + t2;
+    }
+    for (int i = 0; i < 8; i++)
+        state[i] += v[i];
+}
+
+void fb_sha256_start(struct fb_hash *h)
+{
+    static const uint32_t start[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                                      0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+    h->bytes = 0;
+    memcpy(h->state, start, sizeof start);
+}
+
+void fb_sha256_add(struct fb_hash *h, const void *p, size_t n) { add(h, p, n, sha256_block); }
+
+void fb_sha256_end(struct fb_hash *h, uint8_t out[FB_SHA256_SIZE])
+{
+    pad(h, sha256_block, 1);
+    for (int i = 0; i < FB_SHA256_SIZE; i++)
+        out[i] = (uint8_t)(h->state[i / 4] >> (24 - 8 * (i % 4)));
+}
+
+void fb_sha256(const void *p, size_t n, uint8_t out[FB_SHA256_SIZE])
+{
+    struct fb_hash h;
+    fb_sha256_start(&h);
+    fb_sha256_add(&h, p, n);
+    fb_sha256_end(&h, out);
+}
+
+/* floor(2^32 * |sin(i + 1)|), RFC 1321 */
+static const uint32_t md5_k[64] = {
+    0xd76aa478, 0xe8c7b756, 0x242070db, 0xc1bdceee, 0xf57c0faf, 0x4787c62a, 0xa8304613,
+    0xfd469501, 0x698098d8, 0x8b44f7af, 0xffff5bb1, 0x895cd7be, 0x6b901122, 0xfd987193,
+    0xa679438e, 0x49b40821, 0xf61e2562, 0xc040b340, 0x265e5a51, 0xe9b6c7aa, 0xd62f105d,
+    0x02441453, 0xd8a1e681, 0xe7d3fbc8, 0x21e1cde6, 0xc33707d6, 0xf4d50d87, 0x455a14ed,
+    0xa9e3e905, 0xfcefa3f8, 0x676f02d9, 0x8d2a4c8a, 0xfffa3942, 0x8771f681, 0x6d9d6122,
+    0xfde5380c, 0xa4beea44, 0x4bdecfa9, 0xf6bb4b60, 0xbebfbc70, 0x289b7ec6, 0xeaa127fa,
+    0xd4ef3085, 0x04881d05, 0xd9d4d039, 0xe6db99e5, 0x1fa27cf8, 0xc4ac5665, 0xf4292244,
+    0x432aff97, 0xab9423a7, 0xfc93a039, 0x655b59c3, 0x8f0ccc92, 0xffeff47d, 0x85845dd1,
+    0x6fa87e4f, 0xfe2ce6e0, 0xa3014314, 0x4e0811a1, 0xf7537e82, 0xbd3af235, 0x2ad7d2bb,
+    0xeb86d391,
+};
+
+static void md5_block(uint32_t state[8], const uint8_t p[64])
+{
+    static const unsigned shifts[4][4] = {
+        {7, 12, 17, 22},
+        {5, 9,  14, 20},
+        {4, 11, 16, 23},
+        {6, 10, 15, 21}
+    };
+    uint32_t m[16];
+    for (int i = 0; i < 16; i++)
+        m[i] = p[4 * i] | (uint32_t)p[4 * i + 1] << 8 | (uint32_t)p[4 * i + 2] << 16 |
+               (uint32_t)p[4 * i + 3] << 24;
+    uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
+    for (unsigned i = 0; i < 64; i++) {
+        static const unsigned mul[4] = {1, 5, 3, 7}, inc[4] = {0, 1, 5, 0};
+        unsigned round = i / 16;
+        uint32_t f = round == 0   ? (b & c) | (~b & d)
+                     : round == 1 ? (d & b) | (~d & c)
+                     : round == 2 ? b ^ c ^ d
+                                  : c ^ (b | ~d);
+        uint32_t t = a + f + md5_k[i] + m[(mul[round] * i + inc[round]) % 16];
+        a = d;
+        d = c;
+        c = b;
+        b += rotl(t, shifts[round][i % 4]);
+    }
+    state[0] += a;
+    state[1] += b;
+    state[2] += c;
+    state[3] += d;
+}
+
+void fb_md5(const void *p, size_t n, uint8_t out[FB_MD5_SIZE])
+{
+    struct fb_hash h = {
+        .state = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476}
+    };
+    add(&h, p, n, md5_block);
+    pad(&h, md5_block, 0);
+    for (int i = 0; i < FB_MD5_SIZE; i++)
+        out[i] = (uint8_t)(h.state[i / 4] >> (8 * (i % 4)));
+}
+
+void fb_hex(const uint8_t *p, size_t n, char *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        out[2 * i] = "0123456789abcdef"[p[i] >> 4];
+        out[2 * i + 1] = "0123456789abcdef"[p[i] & 15];
+    }
+    out[2 * n] = 0;
+}

@@ -1,0 +1,70 @@
+/*
+ * common/base/reader.h -- the only door between hostile bytes and everything else.
+ *
+ * A span is a borrowed view that knows where in the file it came from. A reader walks a span
+ * and keeps its first failure: from then on it hands out zeros and stands still. A parser
+ * can thus read straight down the page, and ask once, before it believes what it read.
+ */
+#pragma once
+#include "base/err.h"
+#include <stddef.h>
+#include <string.h>
+
+struct fb_span {
+    const uint8_t *p;
+    size_t n;
+    uint64_t off; // of p[0] in the file, so that errors can point
+};
+struct fb_reader {
+    struct fb_span in;
+    size_t at;
+    struct fb_err err;
+};
+
+/** The `n` bytes of `whole` from `off` on; empty when any of them lies outside. */
+static inline struct fb_span fb_span_sub(struct fb_span whole, uint64_t off, uint64_t n)
+{
+    if (n == 0 || off > whole.n || n > whole.n - off) // `off + n > whole.n` could wrap
+        return (struct fb_span){0};
+    return (struct fb_span){whole.p + off, (size_t)n, whole.off + off};
+}
+
+/** As much of the `n` bytes from `off` on as `whole` has; empty when `off` lies outside. */
+static inline struct fb_span fb_span_clip(struct fb_span whole, uint64_t off, uint64_t n)
+{
+    if (off >= whole.n)
+        return (struct fb_span){0};
+    uint64_t room = whole.n - off;
+    return fb_span_sub(whole, off, n < room ? n : room);
+}
+
+static inline struct fb_span fb_read_bytes(struct fb_reader *r, size_t n)
+{
+    struct fb_span got = fb_failed(r->err) ? (struct fb_span){0} : fb_span_sub(r->in, r->at, n);
+    if (got.n < n && !fb_failed(r->err))
+        r->err = FB_FAIL(TRUNCATED, "read past the end", r->in.off + r->at);
+    r->at += got.n;
+    return got;
+}
+
+static inline void fb_read_skip(struct fb_reader *r, size_t n) { (void)fb_read_bytes(r, n); }
+
+static inline uint64_t fb_read_le(struct fb_reader *r, size_t n)
+{
+    struct fb_span got = fb_read_bytes(r, n);
+    uint64_t v = 0;
+    for (size_t i = 0; i < got.n; i++)
+        v |= (uint64_t)got.p[i] << (8 * i);
+    return v;
+}
+static inline uint8_t fb_read_u8(struct fb_reader *r) { return (uint8_t)fb_read_le(r, 1); }
+static inline uint16_t fb_read_u16(struct fb_reader *r) { return (uint16_t)fb_read_le(r, 2); }
+static inline uint32_t fb_read_u32(struct fb_reader *r) { return (uint32_t)fb_read_le(r, 4); }
+static inline uint64_t fb_read_u64(struct fb_reader *r) { return fb_read_le(r, 8); }
+
+/** How many of the `claimed` elements of `size` bytes the rest of the input can hold. */
+static inline size_t fb_read_room(const struct fb_reader *r, uint64_t claimed, size_t size)
+{
+    size_t room = fb_failed(r->err) ? 0 : (r->in.n - r->at) / size;
+    return claimed < room ? (size_t)claimed : room;
+}

@@ -1,0 +1,172 @@
+/* common/base/text.c -- bounded text, and the two doors through which outside text comes in. */
+#include "base/text.h"
+
+#include <stdio.h>
+
+struct fb_text fb_text_over(char *buffer, size_t cap)
+{
+    buffer[0] = 0;
+    return (struct fb_text){.p = buffer, .cap = cap};
+}
+
+struct fb_text fb_text_open(struct fb_arena *arena)
+{
+    static char nothing[1];
+    if (FB_NEW(arena, char, 0) == NULL || arena->cap == arena->used)
+        return (struct fb_text){.p = nothing, .cap = 1, .cut = true};
+    size_t left = arena->cap - arena->used;
+    return fb_text_over(fb_arena_take(arena, left), left);
+}
+
+const char *fb_text_close(struct fb_text *text, struct fb_arena *arena)
+{
+    if (text->cut)
+        return NULL;
+    fb_arena_give_back(arena, text->cap - text->n - 1);
+    return text->p;
+}
+
+void fb_text_put(struct fb_text *text, const char *p, size_t n)
+{
+    size_t room = text->cap - 1 - text->n;
+    if (n > room) {
+        n = room;
+        text->cut = true;
+    }
+    if (n != 0)
+        memcpy(text->p + text->n, p, n);
+    text->n += n;
+    text->p[text->n] = 0;
+}
+
+void fb_text_str(struct fb_text *text, const char *s) { fb_text_put(text, s, strlen(s)); }
+void fb_text_char(struct fb_text *text, char c) { fb_text_put(text, &c, 1); }
+
+void fb_text_hex(struct fb_text *text, uint64_t v, int digits)
+{
+    char hex[16];
+    int n = 0;
+    do
+        hex[15 - n++] = "0123456789abcdef"[v & 15];
+    while ((v >>= 4) != 0 || (n < digits && n < 16));
+    fb_text_put(text, hex + 16 - n, (size_t)n);
+}
+
+void fb_text_dec(struct fb_text *text, uint64_t v)
+{
+    char dec[20];
+    int n = 0;
+    do
+        dec[19 - n++] = (char)('0' + v % 10);
+    while ((v /= 10) != 0);
+    fb_text_put(text, dec + 20 - n, (size_t)n);
+}
+
+void fb_text_format(struct fb_text *text, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    size_t room = text->cap - text->n;
+    int n = vsnprintf(text->p + text->n, room, format, args);
+    va_end(args);
+    if (n < 0)
+        n = 0;
+    text->cut |= (size_t)n >= room;
+    text->n += (size_t)n < room ? (size_t)n : room - 1;
+}
+
+/* A code point that Unicode allows, as UTF-8; whole or not at all. */
+static void put_code_point(struct fb_text *text, uint32_t c)
+{
+    char out[4];
+    size_t n = 0;
+    if (c == 0)
+        c = 0xFFFD;
+    if (c < 0x80) {
+        out[n++] = (char)c;
+    } else if (c < 0x800) {
+        out[n++] = (char)(0xC0 | c >> 6);
+    } else if (c < 0x10000) {
+        out[n++] = (char)(0xE0 | c >> 12);
+        out[n++] = (char)(0x80 | (c >> 6 & 63));
+    } else {
+        out[n++] = (char)(0xF0 | c >> 18);
+        out[n++] = (char)(0x80 | (c >> 12 & 63));
+        out[n++] = (char)(0x80 | (c >> 6 & 63));
+    }
+    if (c >= 0x80)
+        out[n++] = (char)(0x80 | (c & 63));
+    if (n > text->cap - 1 - text->n)
+        text->cut = true;
+    else
+        fb_text_put(text, out, n);
+}
+
+/* The length of the valid UTF-8 sequence at `p`, 0 when there is none. Overlong forms,
+ * surrogates and what lies beyond U+10FFFF are refused by the bounds of the second byte
+ * (Unicode 15, table 3-7). */
+static size_t utf8_length(const uint8_t *p, size_t n)
+{
+    size_t len = p[0] < 0x80   ? 1
+                 : p[0] < 0xC2 ? 0
+                 : p[0] < 0xE0 ? 2
+                 : p[0] < 0xF0 ? 3
+                 : p[0] < 0xF5 ? 4
+                               : 0;
+    if (len < 2 || len > n)
+        return len <= n ? len : 0;
+    uint8_t low = p[0] == 0xE0 ? 0xA0 : p[0] == 0xF0 ? 0x90 : 0x80;
+    uint8_t high = p[0] == 0xED ? 0x9F : p[0] == 0xF4 ? 0x8F : 0xBF;
+    if (p[1] < low || p[1] > high)
+        return 0;
+    for (size_t i = 2; i < len; i++)
+        if ((p[i] & 0xC0) != 0x80)
+            return 0;
+    return len;
+}
+
+void fb_text_utf8(struct fb_text *text, struct fb_span bytes)
+{
+    for (size_t i = 0; i < bytes.n && !text->cut;) {
+        size_t len = bytes.p[i] != 0 ? utf8_length(bytes.p + i, bytes.n - i) : 0;
+        if (len == 0) {
+            put_code_point(text, 0xFFFD);
+            i++;
+        } else if (len > text->cap - 1 - text->n) {
+            text->cut = true; // whole or not at all
+        } else {
+            fb_text_put(text, (const char *)bytes.p + i, len);
+            i += len;
+        }
+    }
+}
+
+void fb_text_utf16(struct fb_text *text, struct fb_span bytes)
+{
+    struct fb_reader r = {.in = bytes};
+    for (size_t n = bytes.n / 2; n > 0 && !text->cut; n--) {
+        uint32_t c = fb_read_u16(&r);
+        if (c >= 0xD800 && c < 0xE000) {
+            struct fb_reader peek = r;
+            uint32_t low = n > 1 ? fb_read_u16(&peek) : 0;
+            bool pair = c < 0xDC00 && low >= 0xDC00 && low < 0xE000;
+            c = pair ? 0x10000 + ((c - 0xD800) << 10) + (low - 0xDC00) : 0xFFFD;
+            if (pair) {
+                r = peek;
+                n--;
+            }
+        }
+        put_code_point(text, c);
+    }
+}
+
+void fb_text_shorten(struct fb_text *text, size_t max)
+{
+    if (text->n <= max)
+        return;
+    size_t n = max - 3;
+    while (n > 0 && ((uint8_t)text->p[n] & 0xC0) == 0x80)
+        n--;
+    memcpy(text->p + n, "...", 4);
+    text->n = n + 3;
+}

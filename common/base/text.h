@@ -1,0 +1,46 @@
+/*
+ * common/base/text.h -- text that is put together piece by piece within a fixed room.
+ *
+ * What does not fit is dropped and `cut` is set; the text is always NUL-terminated. Bytes from
+ * outside pass through fb_text_utf8 or fb_text_utf16, which let through valid UTF-8 and nothing
+ * else.
+ */
+#pragma once
+#include "base/arena.h"
+#include "base/reader.h"
+#include <stdarg.h>
+#include <stdbool.h>
+
+struct fb_text {
+    char *p;
+    size_t n;   // bytes written, without the NUL
+    size_t cap; // of p, with the NUL
+    bool cut;
+};
+
+/** A text over the caller's buffer of `cap` > 0 bytes. */
+struct fb_text fb_text_over(char *buffer, size_t cap);
+
+/** A text over all the room that the arena has left: one at a time, until fb_text_close. */
+struct fb_text fb_text_open(struct fb_arena *arena);
+/** Keep what was written and give the rest of the room back. @return NUL-terminated, lives in
+ * the arena; @fails NULL when the text was cut, since then the arena is full. */
+const char *fb_text_close(struct fb_text *text, struct fb_arena *arena);
+
+void fb_text_put(struct fb_text *text, const char *p, size_t n);
+void fb_text_str(struct fb_text *text, const char *s);
+void fb_text_char(struct fb_text *text, char c);
+/** `v` as `digits` lower-case hex digits at least. */
+void fb_text_hex(struct fb_text *text, uint64_t v, int digits);
+void fb_text_dec(struct fb_text *text, uint64_t v);
+void fb_text_format(struct fb_text *text, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/** Append bytes that claim to be UTF-8: what is not valid becomes U+FFFD, and so does NUL. */
+void fb_text_utf8(struct fb_text *text, struct fb_span bytes);
+/** Append UTF-16LE code units: unpaired surrogates become U+FFFD; an odd last byte is left out.
+ */
+void fb_text_utf16(struct fb_text *text, struct fb_span bytes);
+
+/** Shorten to at most `max` bytes at a UTF-8 boundary, the last three of them dots. */
+void fb_text_shorten(struct fb_text *text, size_t max);

@@ -1,0 +1,195 @@
+/* tests/unit/test_base.c -- reader, arena, text, sort and digests, a row per way each can go.
+ */
+#include "base/arena.h"
+#include "base/hash.h"
+#include "base/reader.h"
+#include "base/sort.h"
+#include "base/text.h"
+#include "support/check.h"
+
+#include <openssl/evp.h>
+#include <stdlib.h>
+
+static void spans(void)
+{
+    static const struct {
+        const char *name;
+        uint64_t off, n;
+        size_t want, clipped;
+    } rows[] = {
+        {"all of it",          0,              8,              8, 8},
+        {"from the middle",    3,              5,              5, 5},
+        {"one too many",       3,              6,              0, 5},
+        {"nothing",            3,              0,              0, 0},
+        {"at the end",         8,              1,              0, 0},
+        {"offset + n wraps",   8,              UINT64_MAX - 4, 0, 0},
+        {"offset out of here", UINT64_MAX - 1, 4,              0, 0},
+    };
+    static const uint8_t bytes[8];
+    struct fb_span whole = {bytes, sizeof bytes, 100};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct fb_span sub = fb_span_sub(whole, rows[i].off, rows[i].n);
+        CHECK(rows[i].name, sub.n == rows[i].want);
+        CHECK(rows[i].name, sub.n == 0 || sub.off == 100 + rows[i].off);
+        CHECK(rows[i].name, fb_span_clip(whole, rows[i].off, rows[i].n).n == rows[i].clipped);
+    }
+}
+
+static void reader_is_sticky(void)
+{
+    static const uint8_t bytes[] = {1, 2, 3, 4, 5};
+    struct fb_reader r = {
+        .in = {bytes, sizeof bytes, 16}
+    };
+    CHECK("reader", fb_read_u32(&r) == 0x04030201);
+    CHECK("reader", fb_read_room(&r, UINT64_MAX, 1) == 1);
+    CHECK("reader", fb_read_u16(&r) == 0 && r.err.code == FB_TRUNCATED && r.err.at == 20);
+    CHECK("reader", fb_read_u8(&r) == 0 && r.at == 4 && fb_read_room(&r, 9, 1) == 0);
+}
+
+static void arena_ends(void)
+{
+    _Alignas(16) uint8_t room[256];
+    struct fb_arena arena = {.base = room, .cap = sizeof room};
+    uint64_t *v = FB_NEW(&arena, uint64_t, 4);
+    CHECK("arena", v != NULL && v[0] == 0 && v[3] == 0 && (uintptr_t)v % 8 == 0);
+    CHECK("arena", FB_NEW(&arena, uint64_t, SIZE_MAX / 4) == NULL);
+    CHECK("arena", FB_NEW(&arena, char, 257) == NULL);
+    CHECK("arena", FB_NEW(&arena, char, 0) != NULL);
+    struct fb_text text = fb_text_open(&arena);
+    fb_text_str(&text, "kept");
+    const char *kept = fb_text_close(&text, &arena);
+    CHECK("arena",
+          kept != NULL && strcmp(kept, "kept") == 0 && FB_NEW(&arena, char, 8) != NULL);
+    struct fb_text full = fb_text_open(&arena);
+    for (int i = 0; i < 300; i++)
+        fb_text_char(&full, 'x');
+    CHECK("arena", full.cut && fb_text_close(&full, &arena) == NULL);
+    fb_arena_reset(&arena);
+}
+
+static void utf8(void)
+{
+    static const struct {
+        const char *name, *in;
+        size_t n;
+        const char *want;
+    } rows[] = {
+        {"ascii",               "abc",                                  3, "abc"                                 },
+        {"two, three and four", "\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80", 9,
+         "\xC3\xA4\xE2\x82\xAC\xF0\x9F\x98\x80"                                                                  },
+        {"NUL",                 "a\0b",                                 3,
+         "a\xEF\xBF\xBD"
+         "b"                                                                                                     },
+        {"overlong",            "\xC0\x80",                             2, "\xEF\xBF\xBD\xEF\xBF\xBD"            },
+        {"surrogate",           "\xED\xA0\x80",                         3, "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"},
+        {"cut off",             "a\xE2\x82",                            3, "a\xEF\xBF\xBD\xEF\xBF\xBD"           },
+        {"beyond Unicode",      "\xF4\x90\x80\x80",                     4,
+         "\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD\xEF\xBF\xBD"                                                      },
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char room[64];
+        struct fb_text text = fb_text_over(room, sizeof room);
+        fb_text_utf8(&text, (struct fb_span){(const uint8_t *)rows[i].in, rows[i].n, 0});
+        CHECK(rows[i].name, strcmp(text.p, rows[i].want) == 0 && !text.cut);
+    }
+}
+
+static void utf16(void)
+{
+    static const struct {
+        const char *name, *in;
+        size_t n;
+        const char *want;
+    } rows[] = {
+        {"ascii",       "a\0b\0",           4, "ab"              },
+        {"odd length",  "a\0b",             3, "a"               },
+        {"a pair",      "\x3D\xD8\x00\xDE", 4, "\xF0\x9F\x98\x80"},
+        {"high alone",  "\x3D\xD8z\0",      4, "\xEF\xBF\xBDz"   },
+        {"high at end", "\x3D\xD8",         2, "\xEF\xBF\xBD"    },
+        {"low alone",   "\x00\xDEz\0",      4, "\xEF\xBF\xBDz"   },
+        {"NUL",         "\0\0z\0",          4, "\xEF\xBF\xBDz"   },
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char room[64];
+        struct fb_text text = fb_text_over(room, sizeof room);
+        fb_text_utf16(&text, (struct fb_span){(const uint8_t *)rows[i].in, rows[i].n, 0});
+        CHECK(rows[i].name, strcmp(text.p, rows[i].want) == 0 && !text.cut);
+    }
+}
+
+static void numbers_and_cuts(void)
+{
+    char room[16];
+    struct fb_text text = fb_text_over(room, sizeof room);
+    fb_text_hex(&text, 0xAB, 4);
+    fb_text_char(&text, ' ');
+    fb_text_dec(&text, 1234567890);
+    CHECK("numbers", strcmp(room, "00ab 1234567890") == 0 && !text.cut);
+    fb_text_char(&text, '!');
+    CHECK("full", text.cut && text.n == 15);
+    struct fb_text euro = fb_text_over(room, 4);
+    fb_text_utf8(&euro, (struct fb_span){(const uint8_t *)"ab\xE2\x82\xAC", 5, 0});
+    CHECK("whole or not at all", euro.cut && strcmp(room, "ab") == 0);
+    char longer[32];
+    struct fb_text shorter = fb_text_over(longer, sizeof longer);
+    fb_text_str(&shorter, "abcd\xE2\x82\xAC"
+                          "efghij");
+    fb_text_shorten(&shorter, 9);
+    CHECK("shorten", strcmp(longer, "abcd...") == 0);
+    struct fb_text f = fb_text_over(room, 6);
+    fb_text_format(&f, "%s", "abcdefgh");
+    CHECK("format", f.cut && strcmp(room, "abcde") == 0);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    int x = *(const int *)a, y = *(const int *)b;
+    return (x > y) - (x < y);
+}
+
+static void sorting(void)
+{
+    unsigned seed = 1;
+    for (size_t n = 0; n < 300; n = n * 2 + 1) {
+        int v[300];
+        for (size_t i = 0; i < n; i++)
+            v[i] = (int)((seed = seed * 1103515245u + 12345u) >> 16) % 50;
+        fb_sort(v, n, sizeof *v, by_value);
+        for (size_t i = 1; i < n; i++)
+            CHECK("sort", v[i - 1] <= v[i]);
+    }
+}
+
+static void digests_equal_openssl(void)
+{
+    static uint8_t bytes[1000];
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (uint8_t)(i * 7);
+    for (size_t n = 0; n < sizeof bytes; n += 9) {
+        uint8_t ours[32], theirs[32];
+        struct fb_hash h;
+        fb_sha256_start(&h);
+        fb_sha256_add(&h, bytes, n / 3);
+        fb_sha256_add(&h, bytes + n / 3, n - n / 3);
+        fb_sha256_end(&h, ours);
+        EVP_Digest(bytes, n, theirs, NULL, EVP_sha256(), NULL);
+        CHECK("sha-256", memcmp(ours, theirs, 32) == 0);
+        fb_md5(bytes, n, ours);
+        EVP_Digest(bytes, n, theirs, NULL, EVP_md5(), NULL);
+        CHECK("md5", memcmp(ours, theirs, 16) == 0);
+    }
+}
+
+int main(void)
+{
+    spans();
+    reader_is_sticky();
+    arena_ends();
+    utf8();
+    utf16();
+    numbers_and_cuts();
+    sorting();
+    digests_equal_openssl();
+    return check_done();
+}

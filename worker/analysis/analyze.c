@@ -1,0 +1,101 @@
+/*
+ * worker/analysis/analyze.c -- the order of the work: read, name, walk, judge, make keys.
+ *
+ * The crashing thread is walked first, so that it has all the room; the others share what is
+ * left.
+ */
+#include "analyze.h"
+
+#include "base/hash.h"
+#include "bucket/keys.h"
+#include "disasm/insn.h"
+#include "exploitability/exploitability.h"
+#include "minidump/minidump.h"
+#include "unwind/walk.h"
+
+enum { THREADS_WALKED_MAX = 512 };
+
+void fb_analyze_open(struct fb_analyze_input *in)
+{
+    for (enum fb_arch arch = FB_X86; arch < FB_ARCH_OTHER; arch++)
+        in->capstone[arch] = fb_disasm_open(arch);
+}
+
+void fb_analyze_close(struct fb_analyze_input *in)
+{
+    for (enum fb_arch arch = FB_X86; arch < FB_ARCH_OTHER; arch++)
+        fb_disasm_close(in->capstone[arch]);
+}
+
+/* The exception's registers are those of the crash; a thread's own may already be in the dump
+ * writer's code. */
+static const struct fb_regs *start_of_walk(const struct fb_dump *dump, size_t thread)
+{
+    bool crashed_here =
+        thread == dump->crashing && dump->exception.present && dump->exception.regs.valid != 0;
+    return crashed_here ? &dump->exception.regs : &dump->threads.v[thread].regs;
+}
+
+static struct fb_err walk_one(const struct fb_walk_env *env, size_t thread,
+                              struct fb_arena *arena, struct fb_analysis *a)
+{
+    const struct fb_regs *regs = start_of_walk(&a->dump, thread);
+    if (regs->valid == 0) {
+        a->stacks[thread].stop = "no registers";
+        return FB_NO_ERR;
+    }
+    return fb_walk(env, &a->dump.threads.v[thread], regs, arena, &a->stacks[thread]);
+}
+
+static struct fb_err walk_all(const struct fb_walk_env *env, struct fb_arena *arena,
+                              struct fb_analysis *a)
+{
+    size_t n = a->dump.threads.n;
+    a->stacks = FB_NEW(arena, struct fb_stack, n);
+    if (a->stacks == NULL)
+        return FB_FAIL(LIMIT, "no room for the stacks", 0);
+    if (a->dump.crashing < n) {
+        struct fb_err err = walk_one(env, a->dump.crashing, arena, a);
+        if (fb_failed(err))
+            return err;
+    }
+    for (size_t i = 0; i < n && i < THREADS_WALKED_MAX; i++) {
+        if (i == a->dump.crashing)
+            continue;
+        if (fb_failed(walk_one(env, i, arena, a))) {
+            fb_note(&a->notes, FB_NOTE_LIMIT, "no room left to walk every thread", FB_NOWHERE);
+            break;
+        }
+    }
+    return FB_NO_ERR;
+}
+
+struct fb_err fb_analyze(const struct fb_analyze_input *in, struct fb_arena *arena,
+                         struct fb_analysis **out)
+{
+    struct fb_analysis *a = FB_NEW(arena, struct fb_analysis, 1);
+    if (a == NULL)
+        return FB_FAIL(LIMIT, "no room for an analysis", 0);
+    uint8_t digest[FB_SHA256_SIZE];
+    fb_sha256(in->file.p, in->file.n, digest);
+    fb_hex(digest, sizeof digest, a->sha256);
+    a->size = in->file.n;
+    a->status = "OK";
+
+    struct fb_err err = fb_minidump_read(in->file, arena, &a->notes, &a->dump);
+    if (!fb_failed(err))
+        err = fb_name_crash(a, arena);
+    if (fb_failed(err))
+        return err;
+    enum fb_arch arch = a->dump.system.arch;
+    struct fb_walk_env env = {&a->dump, in->symbols,
+                              arch < FB_ARCH_OTHER ? in->capstone[arch] : 0};
+    err = walk_all(&env, arena, a);
+    if (!fb_failed(err))
+        err = fb_judge(a, env.capstone, arena);
+    if (!fb_failed(err))
+        err = fb_make_keys(a, in->product, arena);
+    if (!fb_failed(err))
+        *out = a;
+    return err;
+}

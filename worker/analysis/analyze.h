@@ -1,0 +1,31 @@
+/*
+ * worker/analysis/analyze.h -- the analysis as one pure function: bytes and symbols in, one
+ * record out.
+ */
+#pragma once
+#include "analysis.h"
+#include "symbols/symbols.h"
+
+struct fb_analyze_input {
+    struct fb_span file;
+    const char *product;              // what the client said; NULL or "": taken from the dump
+    const struct fb_symbols *symbols; // NULL: none
+    size_t capstone[FB_ARCH_OTHER];   // Capstone handles by enum fb_arch; 0: none
+};
+
+/** Open and close the Capstone handles of an input. */
+void fb_analyze_open(struct fb_analyze_input *in);
+void fb_analyze_close(struct fb_analyze_input *in);
+
+/**
+ * Analyse a dump. Never fails for what is in the dump, except when it is no minidump at all.
+ * @owner   `*out` lives in `arena` and views `in->file`
+ * @fails   MALFORMED, TRUNCATED: not a minidump, `what` says so; LIMIT: the arena is full
+ */
+struct fb_err fb_analyze(const struct fb_analyze_input *in, struct fb_arena *arena,
+                         struct fb_analysis **out);
+
+/** The document of docs/analysis-json.md, one line without a newline. In `arena`. NULL: arena
+ * full. */
+const char *fb_analysis_json(const struct fb_analysis *a, const struct fb_symbols *symbols,
+                             struct fb_arena *arena);

@@ -1,0 +1,64 @@
+/*
+ * worker/analysis/disasm/insn.h -- one instruction, as the judge needs it: what it reads and
+ * writes.
+ *
+ * Capstone decodes; what an instruction does to memory is decided by our own table (optable.c)
+ * before Capstone's flags are believed, since those are wrong for dozens of common instructions
+ * (a test compares the table with the library that is linked).
+ */
+#pragma once
+#include "analysis.h"
+
+enum fb_flow {
+    FB_FLOW_NONE,
+    FB_FLOW_CALL,
+    FB_FLOW_JUMP,
+    FB_FLOW_CONDITIONAL,
+    FB_FLOW_RETURN,
+    FB_FLOW_TRAP
+};
+
+enum { FB_MEMORY_OPERANDS_MAX = 4 };
+struct fb_memory_operand {
+    bool read, write;
+    bool known; // the address could be computed from the registers
+    fb_addr address;
+    uint32_t size;   // bytes, 0 unknown
+    int base, index; // fb_regs indices, -1 none
+};
+struct fb_insn {
+    fb_addr address;
+    uint8_t length;
+    const char *text; // Intel syntax, in the arena
+    unsigned id;      // Capstone's
+    enum fb_flow flow;
+    bool block_move; // REP MOVS
+    bool push;       // PUSH class
+    bool privileged; // by our list
+    bool divides;
+    bool target_memory; // a branch through memory
+    int target_reg;     // a branch through a register: its index, else -1
+    bool target_known;  // direct branch: `target`
+    fb_addr target;
+    struct fb_memory_operand mem[FB_MEMORY_OPERANDS_MAX];
+    size_t n_mem;
+};
+
+/** Open Capstone for `arch`. @return the handle for struct fb_walk_env, 0 when that is not to
+ * be had. Close once. */
+size_t fb_disasm_open(enum fb_arch arch);
+void fb_disasm_close(size_t handle);
+
+/**
+ * Decode the instruction at `address` whose bytes begin `code`; operand addresses are computed
+ * from `regs`.
+ * @return false when the bytes are no instruction (or, ARM64 with Capstone 4, may be one that
+ * it does not know)
+ * @owner  text lives in `arena`
+ */
+bool fb_disasm(size_t handle, enum fb_arch arch, struct fb_span code, fb_addr address,
+               const struct fb_regs *regs, struct fb_arena *arena, struct fb_insn *out);
+
+/** Do the bytes that end at `address` decode to a call? @return 1 yes, 0 no, -1 the bytes are
+ * not at hand. */
+int fb_disasm_call_before(enum fb_arch arch, const struct fb_memory *memory, fb_addr address);

@@ -1,0 +1,54 @@
+/* worker/analysis/names.c -- the names of our own enumerations, and the list of what was odd.
+ */
+#include "analysis.h"
+
+const char *fb_trust_name(enum fb_trust trust)
+{
+#define X(trust, name, weight) name,
+    static const char *const names[] = {FB_TRUSTS(X)};
+#undef X
+    return names[trust];
+}
+
+double fb_trust_weight(enum fb_trust trust)
+{
+#define X(trust, name, weight) weight,
+    static const double weights[] = {FB_TRUSTS(X)};
+#undef X
+    return weights[trust];
+}
+
+const char *fb_frame_class_name(enum fb_frame_class c)
+{
+    static const char *const names[] = {"relevant", "sentinel", "irrelevant", "prefix", "low"};
+    return names[c];
+}
+
+const char *fb_access_name(enum fb_access access)
+{
+    static const char *const names[] = {NULL, NULL, "read", "write", "execute"};
+    return names[access];
+}
+
+const char *fb_class_name(enum fb_class c)
+{
+    static const char *const names[] = {"UNKNOWN", "PROBABLY_NOT_EXPLOITABLE", "UNKNOWN",
+                                        "PROBABLY_EXPLOITABLE", "EXPLOITABLE"};
+    return names[c];
+}
+
+void fb_note(struct fb_notes *notes, enum fb_note_code code, const char *what, uint64_t at)
+{
+    if (notes->n < FB_NOTES_MAX)
+        notes->v[notes->n++] = (struct fb_note){code, what, at};
+    else
+        notes->dropped++;
+}
+
+const struct fb_stack *fb_crashing_stack(const struct fb_analysis *a)
+{
+    static const struct fb_stack none;
+    return a->stacks != NULL && a->dump.crashing < a->dump.threads.n
+               ? &a->stacks[a->dump.crashing]
+               : &none;
+}

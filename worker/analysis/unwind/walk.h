@@ -1,0 +1,25 @@
+/*
+ * worker/analysis/unwind/walk.h -- from registers and memory to the stack of a thread.
+ *
+ * Each architecture has a ladder: a table of methods, best first. The first one that yields a
+ * caller which passes the checks of walk.c wins. The walk is bounded, and says why it ended.
+ */
+#pragma once
+#include "analysis.h"
+#include "symbols/symbols.h"
+
+enum { FB_FRAMES_MAX = 1024, FB_SCANNED_MAX = 256 };
+
+struct fb_walk_env {
+    const struct fb_dump *dump;
+    const struct fb_symbols *symbols; // NULL: none
+    size_t capstone;                  // handle (csh) for the dump's architecture, 0: none
+};
+
+/**
+ * Walk one thread from `regs`.
+ * @owner  frames live in `arena`
+ * @fails  LIMIT: the arena is full; `*out` holds what was found so far
+ */
+struct fb_err fb_walk(const struct fb_walk_env *env, const struct fb_thread *thread,
+                      const struct fb_regs *regs, struct fb_arena *arena, struct fb_stack *out);
