@@ -1,6 +1,7 @@
 /* cli/report.c -- the lines of a report, most wanted first. */
 #include "report.h"
 
+#include "base/hash.h"
 #include "cli.h"
 
 #include <inttypes.h>
@@ -76,8 +77,7 @@ static void print_verdict(const struct fb_analysis *a, const struct style *s)
 static void print_keys(const struct fb_analysis *a, const struct style *s)
 {
     char bucket[33];
-    for (int i = 0; i < 16; i++)
-        snprintf(bucket + 2 * i, 3, "%02x", a->keys.bucket[i]);
+    fb_hex(a->keys.bucket, sizeof a->keys.bucket, bucket);
     printf("  signature  %s%s%s\n", s->bold, fb_cli_safe(a->keys.signature), s->end);
     printf("  bucket     %s%s\n", bucket, a->keys.unsymbolicated ? " (no symbols)" : "");
 }
