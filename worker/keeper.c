@@ -356,6 +356,10 @@ void fb_keeper_close(struct fb_keeper *keeper)
     pthread_cond_signal(&keeper->change);
     pthread_mutex_unlock(&keeper->lock);
     pthread_join(keeper->thread, NULL);
+    if (keeper->phase != IDLE) {
+        fb_tasks_free(&keeper->batch.tasks);
+        free(keeper->batch.offsets);
+    }
     if (keeper->store != NULL)
         fb_store_close(keeper->store);
     fb_producer_close(keeper->dead_letters, DEAD_LETTER_MS);

@@ -62,11 +62,11 @@ void fb_tasks_take(struct fb_tasks *tasks, size_t max, size_t max_bytes, struct 
         }
     }
     *tasks = kept;
-    if (tasks->first == NULL)
-        tasks->end = &tasks->first;
+    if (tasks->n == 0)
+        fb_tasks_init(tasks); // its end still points into `kept`
 }
 
-void fb_task_free(struct fb_task *task)
+static void free_task(struct fb_task *task)
 {
     fb_envelope_free(task->envelope);
     fb_analysis_free(task->analysis);
@@ -74,14 +74,38 @@ void fb_task_free(struct fb_task *task)
     free(task);
 }
 
-void fb_tasks_drop(struct fb_tasks *tasks)
+void fb_tasks_drop(struct fb_tasks *tasks, struct fb_tasks *orphans)
 {
     for (struct fb_task *task = tasks->first, *next; task != NULL; task = next) {
         next = task->next;
-        if (task->state == FB_TASK_GIVEN)
-            task->dropped = true;
+        task->dropped = task->state == FB_TASK_GIVEN;
+        if (task->dropped)
+            append(orphans, task);
         else
-            fb_task_free(task);
+            free_task(task);
+    }
+    fb_tasks_init(tasks);
+}
+
+void fb_tasks_free_orphan(struct fb_tasks *orphans, struct fb_task *task)
+{
+    struct fb_task **link = &orphans->first;
+    while (*link != NULL && *link != task)
+        link = &(*link)->next;
+    if (*link == NULL)
+        return;
+    *link = task->next;
+    if (orphans->end == &task->next)
+        orphans->end = link;
+    orphans->n--;
+    free_task(task);
+}
+
+void fb_tasks_free(struct fb_tasks *tasks)
+{
+    for (struct fb_task *task = tasks->first, *next; task != NULL; task = next) {
+        next = task->next;
+        free_task(task);
     }
     fb_tasks_init(tasks);
 }

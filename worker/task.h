@@ -39,7 +39,10 @@ struct fb_task *fb_tasks_waiting(const struct fb_tasks *tasks);
 /** Move up to `max` finished tasks to `*out`, of each partition only those before which none is
  * unfinished. */
 void fb_tasks_take(struct fb_tasks *tasks, size_t max, size_t max_bytes, struct fb_tasks *out);
-/** Free them all; those that an analyser has are marked as dropped, and freed by whoever hears
- * of them next. */
-void fb_tasks_drop(struct fb_tasks *tasks);
-void fb_task_free(struct fb_task *task);
+/** Forget them all: those that an analyser has are marked as dropped and move to `orphans`,
+ * since its answer will still name them; the others are freed. */
+void fb_tasks_drop(struct fb_tasks *tasks, struct fb_tasks *orphans);
+/** Free one of the orphans: its answer has come. */
+void fb_tasks_free_orphan(struct fb_tasks *orphans, struct fb_task *task);
+/** Free all tasks of a list. */
+void fb_tasks_free(struct fb_tasks *tasks);
