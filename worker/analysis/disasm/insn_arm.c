@@ -156,6 +156,7 @@ static void flow(const struct fb_op *op, const cs_insn *cs, struct fb_insn *out)
         out->target = (uint32_t)last->imm;
     } else if (last->type == ARM_OP_REG) {
         out->target_reg = ours((unsigned)last->reg);
+        out->reads |= fb_insn_mask(out->target_reg);
         if (cs->id == ARM_INS_BX && out->target_reg == FB_LR32)
             out->flow = FB_FLOW_RETURN;
     }
