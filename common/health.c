@@ -6,6 +6,7 @@
 #include "metrics.h"
 #include <errno.h>
 #include <netdb.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -167,7 +168,10 @@ struct fb_err fb_health_open(const char *listen, const char *(*ready)(void *),
     struct fb_health *health = calloc(1, sizeof *health);
     if (health == NULL)
         goto close_socket;
-    *health = (struct fb_health){.probes = {ready, alive, arg}, .port = port};
+    *health = (struct fb_health){
+        .probes = {ready, alive, arg},
+          .port = port
+    };
     health->daemon = MHD_start_daemon(
         MHD_USE_EPOLL_INTERNAL_THREAD, 0, NULL, NULL, serve, health, MHD_OPTION_LISTEN_SOCKET,
         fd, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)IDLE_SECONDS, MHD_OPTION_CONNECTION_LIMIT,

@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 
 enum {
     SLOTS_MAX = 128,  // per metric; a topic's partitions must fit
@@ -41,8 +42,8 @@ _Static_assert(sizeof sizes / sizeof *sizes == BOUNDS_MAX, "one bound per bucket
 struct slot {
     atomic_bool made;
     char labels[LABELS_MAX];
-    atomic_uint_least64_t count;                  // of a counter
-    atomic_uint_least64_t value;                  // bits of a double: a gauge, or a histogram's sum
+    atomic_uint_least64_t count; // of a counter
+    atomic_uint_least64_t value; // bits of a double: a gauge, or a histogram's sum
     atomic_uint_least64_t bucket[BOUNDS_MAX + 1]; // the last is +Inf
 };
 static struct slot slots[FB_METRIC_COUNT][SLOTS_MAX + 1];
@@ -79,7 +80,7 @@ static struct slot *make_slot(enum fb_metric metric, const char *labels)
         i++;
     bool fits = i < SLOTS_MAX && strlen(labels) < LABELS_MAX;
     slot = &slots[metric][fits ? i : OTHER];
-    name_slot(slot, fits                                         ? labels
+    name_slot(slot, fits                                          ? labels
                     : strchr(metrics[metric].labels, ',') == NULL ? "other"
                                                                   : "other,other,other");
     return slot;

@@ -66,6 +66,6 @@ void fb_metric_set(enum fb_metric metric, const char *labels, double value);
 void fb_metric_observe(enum fb_metric metric, const char *labels, double value);
 /** All metrics that have a slot, in the text exposition format 0.0.4. */
 void fb_metrics_print(struct fb_text *out);
-/** The value of a counter or gauge, or the sum of a histogram; NULL labels: over all labels. For
- * tests and doctor. */
+/** The value of a counter or gauge, or the sum of a histogram; NULL labels: over all labels.
+ * For tests and doctor. */
 double fb_metric_value(enum fb_metric metric, const char *labels);
