@@ -35,9 +35,9 @@ struct fb_keys {
 };
 
 static const char select_keys[] =
-    "SELECT encode(k.key_hash, 'hex'), v.id, v.name FROM upload_key k"
-    " JOIN vendor v ON v.id = k.vendor_id WHERE k.revoked_at IS NULL";
-static const char select_vendor[] = "SELECT id, name FROM vendor WHERE name = $1";
+    "SELECT encode(k.key_hash, 'hex'), v.vendor_id, v.name FROM upload_key k"
+    " JOIN vendor v ON v.vendor_id = k.vendor_id WHERE k.revoked_at IS NULL";
+static const char select_vendor[] = "SELECT vendor_id, name FROM vendor WHERE name = $1";
 
 static int by_hash(const void *a, const void *b) { return memcmp(a, b, FB_SHA256_SIZE); }
 

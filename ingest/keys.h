@@ -8,7 +8,7 @@
 #include "base/reader.h"
 #include "config.h"
 
-enum { FB_VENDOR_MAX = 255 };
+enum { FB_VENDOR_MAX = 256 };
 struct fb_vendor {
     int id;
     char name[FB_VENDOR_MAX + 1];
