@@ -24,59 +24,67 @@ enum { ROOM = 4096 };
 
 /* What is wanted is written as name=value; for fields, name:file=data; for files, * before the
  * dump, ~ behind a value that was cut. */
+#define ROWS(X)                                                                                \
+    X("nothing", "", TRUNCATED, "")                                                            \
+    X("no part", END, OK, "")                                                                  \
+    X("one field", FIELD("a", "1") END, OK, "a=1;")                                            \
+    X("two fields", FIELD("a", "1") FIELD("b", "2") END, OK, "a=1;b=2;")                       \
+    X("preamble and epilogue", "hello\r\n" FIELD("a", "1") END "bye\r\n--b\r\n", OK, "a=1;")   \
+    X("empty line first", "\r\n" FIELD("a", "1") END, OK, "a=1;")                              \
+    X("no line end behind the last delimiter", FIELD("a", "1") "--b--", OK, "a=1;")            \
+    X("empty value", FIELD("a", "") END, OK, "a=;")                                            \
+    X("lines in a value", FIELD("a", "1\r\n2\n3\r") END, OK, "a=1\r\n2\n3\r;")                 \
+    X("almost a delimiter", FIELD("a", "\r\n--c\r\n-\r\n\r\r\n--") END, OK,                    \
+      "a=\r\n--c\r\n-\r\n\r\r\n--;")                                                           \
+    X("delimiter without a line before it", FIELD("a", "--b--") END, OK, "a=--b--;")           \
+    X("padding behind a delimiter", "--b \t\r\n" CD "a\r\n\r\n1\r\n--b-- ", OK, "a=1;")        \
+    X("text behind a delimiter", FIELD("a", "1") "--bc\r\n", MALFORMED, "a=1;")                \
+    X("half an end", FIELD("a", "1") "--b-\r\n", MALFORMED, "a=1;")                            \
+    X("no closing delimiter", FIELD("a", "1"), TRUNCATED, "")                                  \
+    X("ends within a header", OPEN "Content-Disp", TRUNCATED, "")                              \
+    X("ends within a delimiter", FIELD("a", "1") "--", TRUNCATED, "")                          \
+    X("part without a header", OPEN "\r\n1\r\n" END, OK, "=1;")                                \
+    X("lines end without CR", "--b\r\n" CD "\"a\"\n\n1\r\n" END, OK, "a=1;")                   \
+    X("names without case",                                                                    \
+      OPEN "content-disposition: FORM-DATA; NAME=\"a\"\r\n\r\n1\r\n" END, OK, "a=1;")          \
+    X("the four escapes and no others", FIELD("%22%0d%0a%2522%0D%41%", "1") END, OK,           \
+      "\"\r\n%22%0D%41%=1;")                                                                   \
+    X("backslashes", FIELD("a\\\"b\\\\c\\d", "1") END, OK, "a\"b\\c\\d=1;")                    \
+    X("marks within quotes", FIELD("a=b; filename=c", "1") END, OK, "a=b; filename=c=1;")      \
+    X("a word without value", OPEN CD "a; x; y = z\r\n\r\n1\r\n" END, OK, "a=1;")              \
+    X("no closing quote", OPEN CD "\"a\r\n\r\n1\r\n" END, OK, "a=1;")                          \
+    X("a dump", FILE_PART("f", "x.dmp", "MDMP123") END, OK, "*f:x.dmp=MDMP123;")               \
+    X("a dump of four bytes", FILE_PART("f", "x", "MDMP") END, OK, "*f:x=MDMP;")               \
+    X("a big-endian dump", FILE_PART("f", "x", "PMDM..") END, OK, "*f:x=PMDM..;")              \
+    X("three bytes are no dump", FILE_PART("f", "x", "MDM") END, OK, "f:x=MDM;")               \
+    X("the name does not make a dump",                                                         \
+      FILE_PART("upload_file_minidump", "a.dmp", "hello") END, OK,                             \
+      "upload_file_minidump:a.dmp=hello;")                                                     \
+    X("a text does not make a dump", FIELD("a", "MDMP") END, OK, "a=MDMP;")                    \
+    X("the first dump wins",                                                                   \
+      FILE_PART("a", "a", "MDM") FILE_PART("b", "b", "MDMP1") FILE_PART("c", "c", "MDMP2")     \
+          END,                                                                                 \
+      OK, "a:a=MDM;*b:b=MDMP1;c:c=MDMP2;")                                                     \
+    X("what follows the dump",                                                                 \
+      FILE_PART("a", "a", "MDMP") FIELD("z", "1") FILE_PART("y", "y", "2") END, OK,            \
+      "z=1;*a:a=MDMP;y:y=2;")                                                                  \
+    X("an empty file is none", FILE_PART("a", "", "") END, OK, "")                             \
+    X("pieces are joined by number",                                                           \
+      FIELD("k__2", "b") FIELD("x", "1") FIELD("k__10", "c") FIELD("k__1", "a") END, OK,       \
+      "k=abc;x=1;")                                                                            \
+    X("what only looks like pieces",                                                           \
+      FIELD("k__0", "a") FIELD("k_1", "b") FIELD("__1", "c")                                   \
+          FIELD("sentry___initialScope", "d") FIELD("k__12345", "e") END,                      \
+      OK, "k__0=a;k_1=b;__1=c;sentry___initialScope=d;k__12345=e;")                            \
+    X("one number twice", FIELD("k__1", "a") FIELD("k__1", "b") END, OK, "k=a;")
+
+#define X(name, body, code, want) {name, body, FB_##code, want},
 static const struct {
     const char *name, *body;
     enum fb_code code;
     const char *want;
-} rows[] = {
-    {"nothing", "", FB_TRUNCATED, ""},
-    {"no part", END, FB_OK, ""},
-    {"one field", FIELD("a", "1") END, FB_OK, "a=1;"},
-    {"two fields", FIELD("a", "1") FIELD("b", "2") END, FB_OK, "a=1;b=2;"},
-    {"preamble and epilogue", "hello\r\n" FIELD("a", "1") END "bye\r\n--b\r\n", FB_OK, "a=1;"},
-    {"empty line first", "\r\n" FIELD("a", "1") END, FB_OK, "a=1;"},
-    {"no line end behind the last delimiter", FIELD("a", "1") "--b--", FB_OK, "a=1;"},
-    {"empty value", FIELD("a", "") END, FB_OK, "a=;"},
-    {"lines in a value", FIELD("a", "1\r\n2\n3\r") END, FB_OK, "a=1\r\n2\n3\r;"},
-    {"almost a delimiter", FIELD("a", "\r\n--c\r\n-\r\n\r\r\n--") END, FB_OK,
-     "a=\r\n--c\r\n-\r\n\r\r\n--;"},
-    {"delimiter without a line before it", FIELD("a", "--b--") END, FB_OK, "a=--b--;"},
-    {"padding behind a delimiter", "--b \t\r\n" CD "a\r\n\r\n1\r\n--b-- ", FB_OK, "a=1;"},
-    {"text behind a delimiter", FIELD("a", "1") "--bc\r\n", FB_MALFORMED, "a=1;"},
-    {"half an end", FIELD("a", "1") "--b-\r\n", FB_MALFORMED, "a=1;"},
-    {"no closing delimiter", FIELD("a", "1"), FB_TRUNCATED, ""},
-    {"ends within a header", OPEN "Content-Disp", FB_TRUNCATED, ""},
-    {"ends within a delimiter", FIELD("a", "1") "--", FB_TRUNCATED, ""},
-    {"part without a header", OPEN "\r\n1\r\n" END, FB_OK, "=1;"},
-    {"lines end without CR", "--b\r\n" CD "\"a\"\n\n1\r\n" END, FB_OK, "a=1;"},
-    {"names without case", OPEN "content-disposition: FORM-DATA; NAME=\"a\"\r\n\r\n1\r\n" END, FB_OK,
-     "a=1;"},
-    {"the four escapes and no others", FIELD("%22%0d%0a%2522%0D%41%", "1") END, FB_OK,
-     "\"\r\n%22%0D%41%=1;"},
-    {"backslashes", FIELD("a\\\"b\\\\c\\d", "1") END, FB_OK, "a\"b\\c\\d=1;"},
-    {"marks within quotes", FIELD("a=b; filename=c", "1") END, FB_OK, "a=b; filename=c=1;"},
-    {"a word without value", OPEN CD "a; x; y = z\r\n\r\n1\r\n" END, FB_OK, "a=1;"},
-    {"no closing quote", OPEN CD "\"a\r\n\r\n1\r\n" END, FB_OK, "a=1;"},
-    {"a dump", FILE_PART("f", "x.dmp", "MDMP123") END, FB_OK, "*f:x.dmp=MDMP123;"},
-    {"a dump of four bytes", FILE_PART("f", "x", "MDMP") END, FB_OK, "*f:x=MDMP;"},
-    {"a big-endian dump", FILE_PART("f", "x", "PMDM..") END, FB_OK, "*f:x=PMDM..;"},
-    {"three bytes are no dump", FILE_PART("f", "x", "MDM") END, FB_OK, "f:x=MDM;"},
-    {"the name does not make a dump", FILE_PART("upload_file_minidump", "a.dmp", "hello") END, FB_OK,
-     "upload_file_minidump:a.dmp=hello;"},
-    {"a text does not make a dump", FIELD("a", "MDMP") END, FB_OK, "a=MDMP;"},
-    {"the first dump wins",
-     FILE_PART("a", "a", "MDM") FILE_PART("b", "b", "MDMP1") FILE_PART("c", "c", "MDMP2") END, FB_OK,
-     "a:a=MDM;*b:b=MDMP1;c:c=MDMP2;"},
-    {"what follows the dump", FILE_PART("a", "a", "MDMP") FIELD("z", "1") FILE_PART("y", "y", "2") END,
-     FB_OK, "z=1;*a:a=MDMP;y:y=2;"},
-    {"an empty file is none", FILE_PART("a", "", "") END, FB_OK, ""},
-    {"pieces are joined by number", FIELD("k__2", "b") FIELD("x", "1") FIELD("k__10", "c") FIELD("k__1", "a")
-         END, FB_OK, "k=abc;x=1;"},
-    {"what only looks like pieces", FIELD("k__0", "a") FIELD("k_1", "b") FIELD("__1", "c")
-         FIELD("sentry___initialScope", "d") FIELD("k__12345", "e") END, FB_OK,
-     "k__0=a;k_1=b;__1=c;sentry___initialScope=d;k__12345=e;"},
-    {"one number twice", FIELD("k__1", "a") FIELD("k__1", "b") END, FB_OK, "k=a;"},
-};
+} rows[] = {ROWS(X)};
+#undef X
 
 struct store {
     char bytes[ROOM];
@@ -92,7 +100,8 @@ static struct fb_err keep(void *arg, struct fb_span bytes, bool dump)
     return FB_NO_ERR;
 }
 
-static void write_down(const struct fb_upload *u, const struct store *store, struct fb_text *out)
+static void write_down(const struct fb_upload *u, const struct store *store,
+                       struct fb_text *out)
 {
     for (size_t i = 0; i < u->fields_n; i++) {
         const struct fb_field *f = &u->fields[i];
@@ -151,7 +160,8 @@ static void check_cut(size_t row, size_t first, size_t step)
     struct fb_err err = parse(rows[row].body, first, step, &got);
     bool same = err.code == rows[row].code && strcmp(got.p, rows[row].want) == 0;
     if (!CHECK(rows[row].name, same))
-        fprintf(stderr, "  cut %zu/%zu: %s, got %s\n", first, step, fb_code_name(err.code), got.p);
+        fprintf(stderr, "  cut %zu/%zu: %s, got %s\n", first, step, fb_code_name(err.code),
+                got.p);
 }
 
 static void check_rows(void)
@@ -173,7 +183,8 @@ static struct fb_text repeat(char c, size_t n)
 }
 
 /* One part with a header line of `header_n` bytes more, a name and a value of so many bytes. */
-static struct fb_err parse_sized(size_t header_n, size_t name_n, size_t value_n, struct fb_text *out)
+static struct fb_err parse_sized(size_t header_n, size_t name_n, size_t value_n,
+                                 struct fb_text *out)
 {
     struct fb_text header = repeat('h', header_n), name = repeat('n', name_n);
     struct fb_text value = repeat('v', value_n);
@@ -191,12 +202,12 @@ static const struct {
     enum fb_code code;
     size_t want; // length of what is written down
 } limits[] = {
-    {"name of 256",            0,    256, 1,             FB_OK,    256 + 1 + 1 + 1    },
-    {"name of 257 is cut",     0,    257, 1,             FB_OK,    256 + 1 + 1 + 2    },
-    {"value of 64 KiB",        0,    1,   64 * 1024,     FB_OK,    64 * 1024 + 3      },
-    {"longer value is cut",    0,    1,   64 * 1024 + 1, FB_OK,    64 * 1024 + 1 + 1 + 2},
-    {"header of 4 KiB at most", 4096, 1,   1,             FB_LIMIT, 0                  },
-    {"header just below",      4000, 1,   1,             FB_OK,    4                  },
+    {"name of 256",             0,    256, 1,             FB_OK,    256 + 1 + 1 + 1      },
+    {"name of 257 is cut",      0,    257, 1,             FB_OK,    256 + 1 + 1 + 2      },
+    {"value of 64 KiB",         0,    1,   64 * 1024,     FB_OK,    64 * 1024 + 3        },
+    {"longer value is cut",     0,    1,   64 * 1024 + 1, FB_OK,    64 * 1024 + 1 + 1 + 2},
+    {"header of 4 KiB at most", 4096, 1,   1,             FB_LIMIT, 0                    },
+    {"header just below",       4000, 1,   1,             FB_OK,    4                    },
 };
 
 static void check_limits(void)
@@ -238,13 +249,13 @@ static const struct {
     bool multipart;
     const char *boundary;
 } types[] = {
-    {"multipart/form-data; boundary=abc",                 true,  "abc"  },
+    {"multipart/form-data; boundary=abc",                  true,  "abc"  },
     {"Multipart/Mixed;charset=x;  BOUNDARY=\"a b;c\" ; q", true,  "a b;c"},
-    {"multipart/form-data; xboundary=1; boundary = abc ", true,  "abc"  },
-    {"multipart/form-data",                               true,  ""     },
-    {"application/octet-stream; boundary=abc",            false, "abc"  },
-    {"multipart/form-data; boundary=",                    true,  ""     },
-    {"",                                                  false, ""     },
+    {"multipart/form-data; xboundary=1; boundary = abc ",  true,  "abc"  },
+    {"multipart/form-data",                                true,  ""     },
+    {"application/octet-stream; boundary=abc",             false, "abc"  },
+    {"multipart/form-data; boundary=",                     true,  ""     },
+    {"",                                                   false, ""     },
 };
 
 static void check_types(void)
@@ -266,31 +277,37 @@ static void check_boundaries(void)
     static const struct {
         size_t from, n;
         enum fb_code code;
-    } lengths[] = {{2, 0, FB_MALFORMED}, {2, 1, FB_OK}, {0, 1, FB_OK}, {0, 2, FB_MALFORMED}};
+    } lengths[] = {
+        {2, 0, FB_MALFORMED},
+        {2, 1, FB_OK       },
+        {0, 1, FB_OK       },
+        {0, 2, FB_MALFORMED}
+    };
     for (size_t i = 0; i < COUNT(lengths); i++) {
         struct fb_span boundary = {text + lengths[i].from, lengths[i].n, 0};
-        CHECK("boundary",
-              fb_multipart_start(&m, boundary, (struct fb_part_sink){0}).code == lengths[i].code);
+        CHECK("boundary", fb_multipart_start(&m, boundary, (struct fb_part_sink){0}).code ==
+                              lengths[i].code);
     }
     struct fb_text longest = repeat('x', FB_BOUNDARY_MAX + 1);
     struct fb_span boundary = {(const uint8_t *)longest.p, FB_BOUNDARY_MAX, 0};
     CHECK("70", fb_multipart_start(&m, boundary, (struct fb_part_sink){0}).code == FB_OK);
     boundary.n++;
-    CHECK("71", fb_multipart_start(&m, boundary, (struct fb_part_sink){0}).code == FB_MALFORMED);
+    CHECK("71",
+          fb_multipart_start(&m, boundary, (struct fb_part_sink){0}).code == FB_MALFORMED);
     free(longest.p);
 }
 
 static const struct {
     const char *boundary, *agent, *dialect;
 } dialects[] = {
-    {"",                                               "curl/7.88.1",            "raw"     },
-    {"---MultipartBoundary-0123---",                   "",                       "crashpad"},
-    {"------------------------ad59f8fc80ac8692",       "Breakpad/1.0 (Linux)",   "breakpad"},
-    {"------------------------ad59f8fc80ac8692",       "curl/7.88.1",            "curl"    },
-    {"------------------------ad59f8fc80ac8692",       "",                       "curl"    },
-    {"--------------------------ad59f8fc80ac8692ad59", "Wget/1.21",              "breakpad"},
-    {"----geckoformboundary8954dad000d665fea999050e",  "crashreporter/153.7.0",  "unknown" },
-    {"b",                                              "",                       "unknown" },
+    {"",                                               "curl/7.88.1",           "raw"     },
+    {"---MultipartBoundary-0123---",                   "",                      "crashpad"},
+    {"------------------------ad59f8fc80ac8692",       "Breakpad/1.0 (Linux)",  "breakpad"},
+    {"------------------------ad59f8fc80ac8692",       "curl/7.88.1",           "curl"    },
+    {"------------------------ad59f8fc80ac8692",       "",                      "curl"    },
+    {"--------------------------ad59f8fc80ac8692ad59", "Wget/1.21",             "breakpad"},
+    {"----geckoformboundary8954dad000d665fea999050e",  "crashreporter/153.7.0", "unknown" },
+    {"b",                                              "",                      "unknown" },
 };
 
 static void check_dialects(void)
