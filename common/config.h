@@ -9,8 +9,7 @@
  */
 #pragma once
 #include "base/err.h"
-#include <argp.h>
-#include <stddef.h>
+#include <stdio.h>
 
 /* X(identifier, name, default, argument, help, programs): programs is any of I(ngest),
  * W(orker), C(ommand line) */
@@ -63,14 +62,17 @@ enum fb_option { FB_OPTIONS(X) FB_OPTION_COUNT };
 struct fb_config;
 
 /**
- * Read file, environment and flags. `program` is one of the letters above; `more` (may be NULL)
- * is the program's own argp, which takes the positional arguments and its own flags, with
- * `input`. --help and --version print and exit 0. Every fault is printed to standard error with
- * what to do, and ends the process with exit code 2.
+ * Read file, environment and flags. Flags of the table are taken out of `argv`, wherever they
+ * stand before a `--`; what remains (argv[0], and for the command line the command and its own
+ * arguments) stays in order. A server program (I, W) takes nothing else: --help prints `about`
+ * and the table, --version the version, and both exit 0; anything else is a fault. Every fault
+ * is printed to standard error with what to do, and ends the process with exit code 2.
  * @owner  the result lives until the process ends
  */
-const struct fb_config *fb_config_load(char program, int argc, char **argv,
-                                       const struct argp *more, void *input);
+const struct fb_config *fb_config_load(char program, const char *about, int *argc, char **argv);
+
+/** The options of `program` with defaults and all three spellings, for --help. */
+void fb_config_help(char program, FILE *to);
 
 /** The value as text; never NULL. */
 const char *fb_config_text(const struct fb_config *config, enum fb_option option);

@@ -174,6 +174,8 @@ struct fb_analysis {
     const char *file;   // the name given on the command line, NULL in the store
     char sha256[65];
     uint64_t size;
+    const struct fb_pair *fields; // what the client said beside the dump
+    size_t n_fields;
     struct fb_dump dump;
     struct fb_notes notes;
     struct fb_crash crash;

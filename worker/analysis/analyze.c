@@ -81,6 +81,9 @@ struct fb_err fb_analyze(const struct fb_analyze_input *in, struct fb_arena *are
     fb_hex(digest, sizeof digest, a->sha256);
     a->size = in->file.n;
     a->status = "OK";
+    a->file = in->file_name;
+    a->fields = in->fields;
+    a->n_fields = in->n_fields;
 
     struct fb_err err = fb_minidump_read(in->file, arena, &a->notes, &a->dump);
     if (!fb_failed(err))

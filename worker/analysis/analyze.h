@@ -8,7 +8,10 @@
 
 struct fb_analyze_input {
     struct fb_span file;
-    const char *product;              // what the client said; NULL or "": taken from the dump
+    const char *file_name;        // for the document; NULL: none
+    const char *product;          // what the client said; NULL or "": taken from the dump
+    const struct fb_pair *fields; // what the client said beside the dump
+    size_t n_fields;
     const struct fb_symbols *symbols; // NULL: none
     size_t capstone[FB_ARCH_OTHER];   // Capstone handles by enum fb_arch; 0: none
 };

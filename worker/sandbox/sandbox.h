@@ -2,36 +2,52 @@
  * worker/sandbox/sandbox.h -- analyser children: hostile bytes are parsed in processes that may
  * die.
  *
- * The pool forks its children early, before there are threads. Each child has one shared
- * mapping for the job (an envelope as it came from Kafka) and its answer (analysis.proto), and
- * one SOCK_SEQPACKET pair for the bell. A child has limits on memory and CPU time; the parent
- * ends it by SIGKILL when the wall time is over, and forks a new one from a clean zygote
- * process when one has died or has served its time.
+ * A zygote is forked first, before there are threads or connections; it forks the children and
+ * tells how they died. Each child has one shared mapping for the job and its answer, and one
+ * SOCK_SEQPACKET pair for the bell. It has limits on memory, files and CPU time; the parent
+ * ends it by SIGKILL when the wall time is over. What a child says is copied before it is
+ * looked at, since a child that was taken over can write at any time.
  */
 #pragma once
-#include "base/err.h"
 #include "base/reader.h"
 #include "config.h"
+
+enum { FB_JOB_MAX = 34 << 20, FB_ANSWER_MAX = 16 << 20 };
+
+/** Runs in the child, once per job: read `job`, write at most `room` bytes to `answer`. @return
+ * how many; 0: none. `self` is what `start` returned in that child. */
+struct fb_work {
+    void *(*start)(const struct fb_config *config);
+    size_t (*work)(void *self, struct fb_span job, uint8_t *answer, size_t room);
+};
 
 struct fb_pool;
 
 enum fb_death { FB_ALIVE, FB_DEATH_SIGNAL, FB_DEATH_MEMORY, FB_DEATH_TIME, FB_DEATH_SANDBOX };
+/** "signal", "memory", "time", "sandbox". */
+const char *fb_death_name(enum fb_death death);
 
-/** Fork the children. Call before any thread is made. @fails UNAVAILABLE: no memory or
- * processes */
-struct fb_err fb_pool_open(const struct fb_config *config, struct fb_pool **out);
+/** Fork the zygote and the children. Call before any thread is made and before secrets are
+ * read.
+ *  @fails UNAVAILABLE: no memory or processes */
+struct fb_err fb_pool_open(const struct fb_config *config, const struct fb_work *work,
+                           struct fb_pool **out);
 size_t fb_pool_size(const struct fb_pool *pool);
-/** Give `envelope` to a child that is idle. @return the child's index, -1 when all are busy.
- * `job` comes back with the answer. */
-int fb_pool_give(struct fb_pool *pool, struct fb_span envelope, void *job);
+size_t fb_pool_idle(const struct fb_pool *pool);
+/** Give a job to an idle child. @return false when none is idle or the job is larger than
+ * FB_JOB_MAX. `ticket` comes back with the answer. */
+bool fb_pool_give(struct fb_pool *pool, struct fb_span job, void *ticket);
 
 struct fb_answer {
-    void *job;
-    enum fb_death death; // when not ALIVE there is no answer
-    struct fb_span
-        analysis; // packed analysis.proto, valid until the child is given its next job
+    void *ticket;
+    enum fb_death death;   // when not ALIVE there is no answer
+    double seconds;        // it took
+    struct fb_span answer; // valid until the next call of fb_pool_wait
 };
 /** Wait up to `ms` for an answer, or for `wake_fd` (-1: none) to become readable. @return true
- * when `*out` was filled */
+ * when `*out` was filled. Children that died are replaced here. */
 bool fb_pool_wait(struct fb_pool *pool, int wake_fd, int ms, struct fb_answer *out);
+/** Process id of child `i`: for tests that kill it. */
+int fb_pool_pid(const struct fb_pool *pool, size_t i);
+/** End all children and wait for them. */
 void fb_pool_close(struct fb_pool *pool);

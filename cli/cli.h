@@ -1,0 +1,39 @@
+/*
+ * cli/cli.h -- the subcommands of `faultbucket`: one file and one row each.
+ *
+ * A command gets the configuration and its own arguments (argv[0] is its name), and returns the
+ * exit code of the process: 0 done, 1 it could not be done (said on standard error), 2 it was
+ * called wrongly.
+ */
+#pragma once
+#include "config.h"
+
+enum { FB_EXIT_OK = 0, FB_EXIT_FAILED = 1, FB_EXIT_USAGE = 2 };
+
+/* X(name, arguments, summary) */
+#define FB_COMMANDS(X)                                                                         \
+    X(analyze, "[--json] [--symbols DIR]... FILE...",                                          \
+      "say what crashed in a dump, and how bad it is")                                         \
+    X(submit, "FILE... [--field NAME=VALUE]...", "send dumps to an ingest node")               \
+    X(migrate, "", "bring the database and the topics up to date")                             \
+    X(vendor, "add NAME | list", "the vendors that send reports")                              \
+    X(key, "create VENDOR [NOTE] | list | revoke ID", "upload keys, each naming a vendor")     \
+    X(buckets, "[--vendor NAME] [--limit N] [--json]", "the ranked buckets")                   \
+    X(bucket, "ID", "one bucket: its verdict, evidence, stack and versions")                   \
+    X(doctor, "", "check Kafka, PostgreSQL, versions and settings")
+
+#define X(name, arguments, summary)                                                            \
+    int fb_cmd_##name(const struct fb_config *config, int argc, char **argv);
+FB_COMMANDS(X)
+#undef X
+
+/** Print "faultbucket NAME: MESSAGE" to standard error. @return FB_EXIT_USAGE, or
+ * FB_EXIT_FAILED */
+int fb_cli_usage(const char *command, const char *message);
+int fb_cli_failed(const char *command, const char *thing, const char *reason,
+                  const char *next_step);
+
+/** `text` from outside, safe to print: control characters, bidi overrides and invalid UTF-8
+ * escaped; in one of a few buffers of 1 KiB, good for the same printf only. NULL prints as "-".
+ */
+const char *fb_cli_safe(const char *text);
