@@ -240,11 +240,18 @@ static void *as_payload(struct fb_span value)
 static rd_kafka_resp_err_t send_job(rd_kafka_t *client, const char *topic, struct job *job)
 {
     rd_kafka_headers_t *headers = headers_of(job);
-    rd_kafka_resp_err_t err =
-        rd_kafka_producev(client, RD_KAFKA_V_TOPIC(topic), RD_KAFKA_V_MSGFLAGS(0),
-                          RD_KAFKA_V_KEY(job->key, job->key_n),
-                          RD_KAFKA_V_VALUE(as_payload(job->value), job->value.n),
-                          RD_KAFKA_V_HEADERS(headers), RD_KAFKA_V_OPAQUE(job), RD_KAFKA_V_END);
+    // Flags 0: the value stays its owner's until the report.
+    const rd_kafka_vu_t what[] = {
+        {.vtype = RD_KAFKA_VTYPE_TOPIC,    .u.cstr = topic                                },
+        {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = 0                                       },
+        {.vtype = RD_KAFKA_VTYPE_KEY,      .u.mem = {job->key, job->key_n}                },
+        {.vtype = RD_KAFKA_VTYPE_VALUE,    .u.mem = {as_payload(job->value), job->value.n}},
+        {.vtype = RD_KAFKA_VTYPE_HEADERS,  .u.headers = headers                           },
+        {.vtype = RD_KAFKA_VTYPE_OPAQUE,   .u.ptr = job                                   },
+    };
+    rd_kafka_error_t *error = rd_kafka_produceva(client, what, sizeof what / sizeof *what);
+    rd_kafka_resp_err_t err = rd_kafka_error_code(error); // of NULL: no error
+    rd_kafka_error_destroy(error);
     if (err != 0)
         rd_kafka_headers_destroy(headers); // they stay ours when the message was refused
     return err;
