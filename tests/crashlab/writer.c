@@ -6,18 +6,12 @@
  * free:
  *
  *     | header | directory | names, contexts, records | memory | streams ... |
- *
- * Memory is gathered as a list of ranges, cut to what can be read, sorted, and merged, so that
- * no byte is written twice and every reader finds an address in exactly one range.
  */
-#include "writer.h"
-#include <psapi.h>
+#include "snapshot.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <tlhelp32.h>
-#include <winternl.h>
 
 enum stream {
     THREAD_LIST = 3,
@@ -30,61 +24,22 @@ enum stream {
     MEMORY_INFO_LIST = 16,
     THREAD_NAMES = 24,
 };
-enum {
-    STREAMS_MAX = 16,
-    THREADS_MAX = 32,
-    MODULES_MAX = 128,
-    RANGES_MAX = 256,
-    HEADER_SIZE = 32,
-    ENTRY_SIZE = 12,
-    STACK_MAX = 40 * 1024, // of one thread: keeps an endless recursion small
-    AROUND_IP = 256,       // each side
-    BEFORE_REGISTER = 128,
-    AROUND_REGISTER = 512,
-};
+enum { STREAMS_MAX = 16, HEADER_SIZE = 32, ENTRY_SIZE = 12 };
 
-/* What differs between the processors. */
 #ifdef _WIN64
-enum { CPU = 9, TEB_STACK_TOP = 0x08, TEB_SIZE = 0x1838 };
-#define IP(c) ((c)->Rip)
-#define SP(c) ((c)->Rsp)
+enum { CPU = 9 };
 #else
-enum { CPU = 0, TEB_STACK_TOP = 0x04, TEB_SIZE = 0xff8 };
-#define IP(c) ((c)->Eip)
-#define SP(c) ((c)->Esp)
+enum { CPU = 0 };
 #endif
 
-struct range {
-    uint64_t start, size;
-    uint32_t rva;
-};
-struct thread {
-    DWORD id, suspended;
-    uint64_t teb, stack_top;
-    CONTEXT context;
-    WCHAR name[64];
-    uint32_t context_rva, name_rva;
-};
-struct module {
-    uint64_t base;
-    uint32_t size, checksum, stamp, path_rva, record_rva, record_size;
-    WCHAR path[LAB_PATH_MAX];
-    VS_FIXEDFILEINFO version;
-};
 struct dump {
-    const struct lab_process *of;
+    struct snapshot s;
     uint8_t *p;
     size_t n, room;
     struct {
         uint32_t type, size, rva;
     } directory[STREAMS_MAX];
     uint32_t n_streams;
-    struct thread threads[THREADS_MAX];
-    uint32_t n_threads;
-    struct module modules[MODULES_MAX];
-    uint32_t n_modules;
-    struct range ranges[RANGES_MAX];
-    uint32_t n_ranges;
     uint32_t unloaded_rva[LAB_UNLOADED_MAX];
 };
 
@@ -139,157 +94,24 @@ static void end(struct dump *d)
     d->n_streams++;
 }
 
-/* -- the process -------------------------------------------------------------------------- */
-
-static bool peek(HANDLE process, uint64_t at, void *into, size_t n)
-{
-    SIZE_T got = 0;
-    return ReadProcessMemory(process, (const void *)(uintptr_t)at, into, n, &got) && got == n;
-}
-
-static bool readable(const MEMORY_BASIC_INFORMATION *info)
-{
-    return info->State == MEM_COMMIT && (info->Protect & (PAGE_GUARD | PAGE_NOACCESS)) == 0 &&
-           info->Protect != 0;
-}
-
-/* Note the readable parts of [start, start + size). */
-static void want(struct dump *d, uint64_t start, uint64_t size)
-{
-    uint64_t last = start + size < start ? UINT64_MAX : start + size;
-    MEMORY_BASIC_INFORMATION info;
-    while (start < last &&
-           VirtualQueryEx(d->of->handle, (void *)(uintptr_t)start, &info, sizeof info)) {
-        uint64_t region_end = (uintptr_t)info.BaseAddress + (uint64_t)info.RegionSize;
-        uint64_t stop = region_end < last ? region_end : last;
-        if (stop <= start) // an address that the query had to cut
-            return;
-        if (readable(&info) && d->n_ranges < RANGES_MAX)
-            d->ranges[d->n_ranges++] = (struct range){start, stop - start, 0};
-        start = stop;
-    }
-}
-
-static void want_around(struct dump *d, uint64_t address, uint64_t before, uint64_t size)
-{
-    want(d, address > before ? address - before : 0, size);
-}
-
-static int by_start(const void *a, const void *b)
-{
-    const struct range *x = a, *y = b;
-    return (x->start > y->start) - (x->start < y->start);
-}
-
-static void merge_ranges(struct dump *d)
-{
-    qsort(d->ranges, d->n_ranges, sizeof *d->ranges, by_start);
-    uint32_t n = 0;
-    for (uint32_t i = 0; i < d->n_ranges; i++) {
-        struct range *last = n > 0 ? &d->ranges[n - 1] : NULL;
-        struct range next = d->ranges[i];
-        if (last == NULL || next.start > last->start + last->size)
-            d->ranges[n++] = next;
-        else if (next.start + next.size > last->start + last->size)
-            last->size = next.start + next.size - last->start;
-    }
-    d->n_ranges = n;
-}
-
-static const struct range *range_of(const struct dump *d, uint64_t address)
-{
-    for (uint32_t i = 0; i < d->n_ranges; i++)
-        if (address >= d->ranges[i].start && address - d->ranges[i].start < d->ranges[i].size)
-            return &d->ranges[i];
-    return NULL;
-}
-
-static void read_name(HANDLE thread, WCHAR *name, size_t room)
-{
-    typedef HRESULT WINAPI describe_fn(HANDLE, WCHAR **);
-    HMODULE base = GetModuleHandleA("kernelbase.dll");
-    describe_fn *describe =
-        (describe_fn *)(uintptr_t)GetProcAddress(base, "GetThreadDescription");
-    WCHAR *text = NULL;
-    if (describe == NULL || describe(thread, &text) < 0 || text == NULL)
-        return;
-    wcsncpy(name, text, room - 1);
-    LocalFree(text);
-}
-
-static void read_thread(struct dump *d, DWORD id)
-{
-    struct thread *t = &d->threads[d->n_threads];
-    HANDLE thread = OpenThread(THREAD_ALL_ACCESS, FALSE, id);
-    struct {
-        LONG status;
-        PVOID teb;
-        ULONG_PTR ids[2], affinity;
-        LONG priority[2];
-    } basic = {0};
-    uintptr_t top = 0;
-    if (thread == NULL || d->n_threads == THREADS_MAX)
-        return;
-    *t = (struct thread){.id = id, .context.ContextFlags = CONTEXT_ALL};
-    t->suspended = SuspendThread(thread);
-    GetThreadContext(thread, &t->context);
-    ResumeThread(thread);
-    NtQueryInformationThread(thread, ThreadBasicInformation, &basic, sizeof basic, NULL);
-    t->teb = (uintptr_t)basic.teb;
-    if (peek(d->of->handle, t->teb + TEB_STACK_TOP, &top, sizeof top))
-        t->stack_top = top;
-    read_name(thread, t->name, sizeof t->name / sizeof *t->name);
-    if (id == d->of->crashed_thread && !d->of->waiting)
-        t->context = *d->of->context;
-    CloseHandle(thread);
-    d->n_threads++;
-}
-
-static void read_threads(struct dump *d)
-{
-    HANDLE all = CreateToolhelp32Snapshot(TH32CS_SNAPTHREAD, 0);
-    THREADENTRY32 entry = {.dwSize = sizeof entry};
-    for (BOOL more = Thread32First(all, &entry); more; more = Thread32Next(all, &entry))
-        if (entry.th32OwnerProcessID == d->of->id)
-            read_thread(d, entry.th32ThreadID);
-    CloseHandle(all);
-}
-
-static uint64_t headers_of(HANDLE process, uint64_t base, IMAGE_NT_HEADERS *nt)
-{
-    IMAGE_DOS_HEADER dos;
-    if (!peek(process, base, &dos, sizeof dos) || dos.e_magic != IMAGE_DOS_SIGNATURE)
-        return 0;
-    uint64_t at = base + (uint64_t)dos.e_lfanew;
-    return peek(process, at, nt, sizeof *nt) && nt->Signature == IMAGE_NT_SIGNATURE ? at : 0;
-}
-
-bool lab_image_ids(HANDLE process, uint64_t base, uint32_t *size, uint32_t *checksum,
-                   uint32_t *stamp)
-{
-    IMAGE_NT_HEADERS nt;
-    if (headers_of(process, base, &nt) == 0)
-        return false;
-    *size = nt.OptionalHeader.SizeOfImage;
-    *checksum = nt.OptionalHeader.CheckSum;
-    *stamp = nt.FileHeader.TimeDateStamp;
-    return true;
-}
+/* -- what others point to ------------------------------------------------------------------ */
 
 /* The RSDS record, copied from the image's debug directory as it is. */
 static void put_codeview(struct dump *d, struct module *m)
 {
     IMAGE_NT_HEADERS nt;
-    if (headers_of(d->of->handle, m->base, &nt) == 0)
+    if (lab_headers(d->s.of->handle, m->base, &nt) == 0)
         return;
     IMAGE_DATA_DIRECTORY dir = nt.OptionalHeader.DataDirectory[IMAGE_DIRECTORY_ENTRY_DEBUG];
     for (uint32_t at = 0; at + sizeof(IMAGE_DEBUG_DIRECTORY) <= dir.Size;
          at += (uint32_t)sizeof(IMAGE_DEBUG_DIRECTORY)) {
         IMAGE_DEBUG_DIRECTORY entry;
         uint8_t record[512];
-        if (!peek(d->of->handle, m->base + dir.VirtualAddress + at, &entry, sizeof entry) ||
+        if (!lab_peek(d->s.of->handle, m->base + dir.VirtualAddress + at, &entry,
+                      sizeof entry) ||
             entry.Type != IMAGE_DEBUG_TYPE_CODEVIEW || entry.SizeOfData > sizeof record ||
-            !peek(d->of->handle, m->base + entry.AddressOfRawData, record, entry.SizeOfData))
+            !lab_peek(d->s.of->handle, m->base + entry.AddressOfRawData, record,
+                      entry.SizeOfData))
             continue;
         align(d, 4);
         m->record_rva = put(d, record, entry.SizeOfData);
@@ -298,83 +120,20 @@ static void put_codeview(struct dump *d, struct module *m)
     }
 }
 
-static void read_version(struct module *m)
-{
-    DWORD unused, size = GetFileVersionInfoSizeW(m->path, &unused);
-    void *block = size > 0 ? malloc(size) : NULL;
-    void *fixed = NULL;
-    UINT n = 0;
-    if (block != NULL && GetFileVersionInfoW(m->path, 0, size, block) &&
-        VerQueryValueW(block, L"\\", &fixed, &n) && n >= sizeof m->version)
-        memcpy(&m->version, fixed, sizeof m->version);
-    free(block);
-}
-
-static void read_modules(struct dump *d)
-{
-    HMODULE bases[MODULES_MAX];
-    DWORD bytes = 0;
-    if (!EnumProcessModules(d->of->handle, bases, sizeof bases, &bytes))
-        return;
-    for (DWORD i = 0; i < bytes / sizeof *bases && i < MODULES_MAX; i++) {
-        struct module *m = &d->modules[d->n_modules];
-        m->base = (uintptr_t)bases[i];
-        if (!lab_image_ids(d->of->handle, m->base, &m->size, &m->checksum, &m->stamp))
-            continue;
-        GetModuleFileNameExW(d->of->handle, bases[i], m->path, LAB_PATH_MAX);
-        read_version(m);
-        d->n_modules++;
-    }
-}
-
-/* -- which memory ------------------------------------------------------------------------- */
-
-static void want_registers(struct dump *d, const CONTEXT *c)
-{
-#ifdef _WIN64
-    const uint64_t values[] = {c->Rax, c->Rcx, c->Rdx, c->Rbx, c->Rbp, c->Rsi, c->Rdi, c->R8,
-                               c->R9,  c->R10, c->R11, c->R12, c->R13, c->R14, c->R15};
-#else
-    const uint64_t values[] = {c->Eax, c->Ecx, c->Edx, c->Ebx, c->Ebp, c->Esi, c->Edi};
-#endif
-    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
-        want_around(d, values[i], BEFORE_REGISTER, AROUND_REGISTER);
-}
-
-static void want_thread(struct dump *d, const struct thread *t)
-{
-    uint64_t sp = SP(&t->context);
-    uint64_t used =
-        sp < t->stack_top && t->stack_top - sp < STACK_MAX ? t->stack_top - sp : STACK_MAX;
-    want(d, sp, used);
-    want_around(d, IP(&t->context), AROUND_IP, 2 * AROUND_IP);
-    want(d, t->teb, t->id == d->of->crashed_thread ? TEB_SIZE : 0x100);
-}
-
-static void want_all(struct dump *d)
-{
-    for (uint32_t i = 0; i < d->n_threads; i++)
-        want_thread(d, &d->threads[i]);
-    want_around(d, IP(d->of->context), AROUND_IP, 2 * AROUND_IP);
-    want_registers(d, d->of->context);
-    for (DWORD i = 0; i < d->of->event->NumberParameters; i++)
-        want_around(d, d->of->event->ExceptionInformation[i], BEFORE_REGISTER, AROUND_REGISTER);
-}
-
 static void put_memory(struct dump *d)
 {
     static uint8_t copy[64 * 1024];
     uint32_t kept = 0;
-    for (uint32_t i = 0; i < d->n_ranges; i++) {
-        struct range r = d->ranges[i];
+    for (uint32_t i = 0; i < d->s.n_ranges; i++) {
+        struct range r = d->s.ranges[i];
         r.size = r.size < sizeof copy ? r.size : sizeof copy;
-        if (!peek(d->of->handle, r.start, copy, (size_t)r.size))
+        if (!lab_peek(d->s.of->handle, r.start, copy, (size_t)r.size))
             continue;
         align(d, 8);
         r.rva = put(d, copy, (size_t)r.size);
-        d->ranges[kept++] = r;
+        d->s.ranges[kept++] = r;
     }
-    d->n_ranges = kept;
+    d->s.n_ranges = kept;
 }
 
 /* -- streams ------------------------------------------------------------------------------ */
@@ -390,7 +149,7 @@ static void put_descriptor(struct dump *d, uint64_t start, uint64_t size, uint32
 static void put_stack(struct dump *d, const struct thread *t)
 {
     uint64_t sp = SP(&t->context);
-    const struct range *r = range_of(d, sp);
+    const struct range *r = lab_range_of(&d->s, sp);
     uint64_t size = r != NULL ? r->start + r->size - sp : 0;
     if (sp < t->stack_top && size > t->stack_top - sp)
         size = t->stack_top - sp;
@@ -400,9 +159,9 @@ static void put_stack(struct dump *d, const struct thread *t)
 static void put_thread_list(struct dump *d)
 {
     begin(d, THREAD_LIST);
-    put_u32(d, d->n_threads);
-    for (uint32_t i = 0; i < d->n_threads; i++) {
-        const struct thread *t = &d->threads[i];
+    put_u32(d, d->s.n_threads);
+    for (uint32_t i = 0; i < d->s.n_threads; i++) {
+        const struct thread *t = &d->s.threads[i];
         put_u32(d, t->id);
         put_u32(d, t->suspended);
         put_u32(d, NORMAL_PRIORITY_CLASS);
@@ -418,14 +177,14 @@ static void put_thread_list(struct dump *d)
 static void put_thread_names(struct dump *d)
 {
     uint32_t n = 0;
-    for (uint32_t i = 0; i < d->n_threads; i++)
-        n += d->threads[i].name_rva != 0;
+    for (uint32_t i = 0; i < d->s.n_threads; i++)
+        n += d->s.threads[i].name_rva != 0;
     begin(d, THREAD_NAMES);
     put_u32(d, n);
-    for (uint32_t i = 0; i < d->n_threads; i++)
-        if (d->threads[i].name_rva != 0) {
-            put_u32(d, d->threads[i].id);
-            put_u64(d, d->threads[i].name_rva);
+    for (uint32_t i = 0; i < d->s.n_threads; i++)
+        if (d->s.threads[i].name_rva != 0) {
+            put_u32(d, d->s.threads[i].id);
+            put_u64(d, d->s.threads[i].name_rva);
         }
     end(d);
 }
@@ -433,9 +192,9 @@ static void put_thread_names(struct dump *d)
 static void put_module_list(struct dump *d)
 {
     begin(d, MODULE_LIST);
-    put_u32(d, d->n_modules);
-    for (uint32_t i = 0; i < d->n_modules; i++) {
-        const struct module *m = &d->modules[i];
+    put_u32(d, d->s.n_modules);
+    for (uint32_t i = 0; i < d->s.n_modules; i++) {
+        const struct module *m = &d->s.modules[i];
         put_u64(d, m->base);
         put_u32(d, m->size);
         put_u32(d, m->checksum);
@@ -454,9 +213,9 @@ static void put_unloaded_list(struct dump *d)
     begin(d, UNLOADED_LIST);
     put_u32(d, 12); // this header
     put_u32(d, 24); // each entry
-    put_u32(d, d->of->n_unloaded);
-    for (uint32_t i = 0; i < d->of->n_unloaded; i++) {
-        const struct lab_unloaded *m = &d->of->unloaded[i];
+    put_u32(d, d->s.of->n_unloaded);
+    for (uint32_t i = 0; i < d->s.of->n_unloaded; i++) {
+        const struct lab_unloaded *m = &d->s.of->unloaded[i];
         put_u64(d, m->base);
         put_u32(d, m->size);
         put_u32(d, m->checksum);
@@ -469,9 +228,9 @@ static void put_unloaded_list(struct dump *d)
 static void put_memory_list(struct dump *d)
 {
     begin(d, MEMORY_LIST);
-    put_u32(d, d->n_ranges);
-    for (uint32_t i = 0; i < d->n_ranges; i++)
-        put_descriptor(d, d->ranges[i].start, d->ranges[i].size, d->ranges[i].rva);
+    put_u32(d, d->s.n_ranges);
+    for (uint32_t i = 0; i < d->s.n_ranges; i++)
+        put_descriptor(d, d->s.ranges[i].start, d->s.ranges[i].size, d->s.ranges[i].rva);
     end(d);
 }
 
@@ -496,7 +255,7 @@ static void put_memory_info(struct dump *d)
     put_u32(d, 16); // this header
     put_u32(d, 48); // each entry
     size_t count_at = put(d, &n, sizeof n);
-    while (VirtualQueryEx(d->of->handle, (void *)(uintptr_t)at, &info, sizeof info) ==
+    while (VirtualQueryEx(d->s.of->handle, (void *)(uintptr_t)at, &info, sizeof info) ==
            sizeof info) {
         uint64_t next = (uintptr_t)info.BaseAddress + (uint64_t)info.RegionSize;
         if (next <= at)
@@ -513,9 +272,9 @@ static void put_memory_info(struct dump *d)
 
 static void put_exception(struct dump *d, uint32_t context_rva)
 {
-    const EXCEPTION_RECORD *e = d->of->event;
+    const EXCEPTION_RECORD *e = d->s.of->event;
     begin(d, EXCEPTION_STREAM);
-    put_u32(d, d->of->crashed_thread);
+    put_u32(d, d->s.of->crashed_thread);
     put_u32(d, 0);
     put_u32(d, e->ExceptionCode);
     put_u32(d, e->ExceptionFlags);
@@ -525,7 +284,7 @@ static void put_exception(struct dump *d, uint32_t context_rva)
     put_u32(d, 0);
     for (DWORD i = 0; i < EXCEPTION_MAXIMUM_PARAMETERS; i++)
         put_u64(d, i < e->NumberParameters ? e->ExceptionInformation[i] : 0);
-    put_u32(d, sizeof *d->of->context);
+    put_u32(d, sizeof *d->s.of->context);
     put_u32(d, context_rva);
     end(d);
 }
@@ -575,11 +334,11 @@ static void put_misc_info(struct dump *d)
     static const WCHAR build[260] = L"19041.1 (faultbucket crash lab)",
                        writer[40] = L"crashlab";
     FILETIME created = {0}, exited, kernel, user;
-    GetProcessTimes(d->of->handle, &created, &exited, &kernel, &user);
+    GetProcessTimes(d->s.of->handle, &created, &exited, &kernel, &user);
     begin(d, MISC_INFO);
     put_u32(d, 832);
     put_u32(d, 0x1 | 0x2 | 0x100); // pid, times, build string
-    put_u32(d, d->of->id);
+    put_u32(d, d->s.of->id);
     put_u32(d, unix_time(created));
     put_zeros(d, 4 + 4);               // user, kernel seconds
     put_zeros(d, 5 * 4 + 4 * 4 + 172); // power, integrity .. time zone
@@ -594,14 +353,15 @@ static void put_misc_info(struct dump *d)
  * on. */
 static uint32_t put_contexts(struct dump *d)
 {
-    uint32_t crashed = d->of->waiting ? put(d, d->of->context, sizeof *d->of->context) : 0;
-    for (uint32_t i = 0; i < d->n_threads; i++) {
-        struct thread *t = &d->threads[i];
+    uint32_t crashed =
+        d->s.of->waiting ? put(d, d->s.of->context, sizeof *d->s.of->context) : 0;
+    for (uint32_t i = 0; i < d->s.n_threads; i++) {
+        struct thread *t = &d->s.threads[i];
         align(d, 16);
         t->context_rva = put(d, &t->context, sizeof t->context);
         if (t->name[0] != 0)
             t->name_rva = put_string(d, t->name);
-        if (t->id == d->of->crashed_thread && !d->of->waiting)
+        if (t->id == d->s.of->crashed_thread && !d->s.of->waiting)
             crashed = t->context_rva;
     }
     return crashed;
@@ -609,12 +369,12 @@ static uint32_t put_contexts(struct dump *d)
 
 static void put_module_names(struct dump *d)
 {
-    for (uint32_t i = 0; i < d->n_modules; i++) {
-        d->modules[i].path_rva = put_string(d, d->modules[i].path);
-        put_codeview(d, &d->modules[i]);
+    for (uint32_t i = 0; i < d->s.n_modules; i++) {
+        d->s.modules[i].path_rva = put_string(d, d->s.modules[i].path);
+        put_codeview(d, &d->s.modules[i]);
     }
-    for (uint32_t i = 0; i < d->of->n_unloaded; i++)
-        d->unloaded_rva[i] = put_string(d, d->of->unloaded[i].path);
+    for (uint32_t i = 0; i < d->s.of->n_unloaded; i++)
+        d->unloaded_rva[i] = put_string(d, d->s.of->unloaded[i].path);
 }
 
 static void put_streams(struct dump *d, uint32_t context_rva, uint32_t csd_rva)
@@ -664,11 +424,8 @@ static bool save(const struct dump *d, const char *path)
 bool lab_write_dump(const struct lab_process *process, const char *path)
 {
     static struct dump d;
-    d = (struct dump){.of = process};
-    read_threads(&d);
-    read_modules(&d);
-    want_all(&d);
-    merge_ranges(&d);
+    d = (struct dump){.n = 0};
+    lab_snapshot(process, &d.s);
     put_zeros(&d, HEADER_SIZE + STREAMS_MAX * ENTRY_SIZE);
     uint32_t context_rva = put_contexts(&d);
     uint32_t csd_rva = put_string(&d, L"");
