@@ -70,12 +70,14 @@ static struct fb_unwinder unwinder(const struct fb_walk_env *env,
 
 static bool canonical(const struct fb_unwinder *w, fb_addr a)
 {
-    uint64_t top = a >> (w->env->dump->system.arch == FB_AMD64 ? 47 : 55);
-    return w->names->word == 4 ? a <= UINT32_MAX
-                               : top == 0 || top == UINT64_MAX >> (64 - 17) || top == 0x1FF;
+    unsigned bits = w->env->dump->system.arch == FB_AMD64 ? 47 : 55;
+    if (w->names->word == sizeof(uint32_t))
+        return a <= UINT32_MAX;
+    return a >> bits == 0 || a >> bits == UINT64_MAX >> bits;
 }
 
-/* Whether `caller` can be one. `*stop` is set only when nobody need look any further. */
+/* Whether `caller` can be one, whoever proposes it. Out of the context frame sp may stay where
+ * a call leaves it alone. */
 static bool passes(const struct walk *walk, const struct fb_frame *callee,
                    const struct fb_regs *caller)
 {
