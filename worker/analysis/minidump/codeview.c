@@ -93,6 +93,7 @@ static struct fb_err lepb(struct fb_md *m, struct fb_reader *r, struct fb_module
     struct fb_span id = fb_read_bytes(r, r->in.n - r->at);
     if (id.n == 0 || id.n > BUILD_ID_MAX)
         return FB_FAIL(MALFORMED, "a build id of impossible length", r->in.off);
+    module->debug_file = module->name; // an ELF image is its own debug file
     if (all_zero(id))
         return FB_NO_ERR;
     uint8_t guid[GUID_SIZE] = {0};
@@ -164,9 +165,8 @@ void fb_md_identify(struct fb_md *m, struct fb_md_location codeview, struct fb_m
     if (module->debug_file == NULL || *module->debug_file == 0)
         read_misc(m, record_at(m, misc), module);
     module->debug_file = fb_md_last_component(module->debug_file);
-    bool windows = m->dump->system.os == FB_WINDOWS;
-    if (module->debug_file == NULL || *module->debug_file == 0)
-        module->debug_file = windows ? NULL : module->name; // ELF: its own debug file
-    if (windows && !m->full)
+    if (module->debug_file != NULL && *module->debug_file == 0)
+        module->debug_file = NULL;
+    if (m->dump->system.os == FB_WINDOWS)
         module->code_id = fb_md_pe_code_id(m, module->timestamp, module->size);
 }

@@ -3,8 +3,8 @@
  * dump should hold could be read.
  *
  * The score is the weighted mean of the table below, over those rows that this kind of dump
- * can be asked for: a dump on demand needs no exception, and only writers on Windows and Linux
- * record protections. What weighs most is what a verdict stands on: the crashing thread's
+ * can be asked for: a dump on demand needs no exception, and not every writer records
+ * protections. What weighs most is what a verdict stands on: the crashing thread's
  * registers and stack.
  */
 #include "minidump/parts.h"
@@ -46,7 +46,7 @@ const char *fb_md_writer(const struct fb_md *m)
 /* --- the score: each row says how much of it is there, 0 to 1, or -1: not asked for ---------
  */
 
-enum { NOT_ASKED = -1 };
+enum { NOT_ASKED = -1, FULL_MEMORY_INFO = 0x800 };
 
 static double share(size_t part, size_t whole)
 {
@@ -111,12 +111,15 @@ static double code(const struct fb_md *m)
         return registers(m);
     return fb_memory_at(&m->dump->memory, fb_reg_ip(&crashing(m)->regs), 1).n != 0;
 }
+/* dbghelp says in the flags what it was asked for; Crashpad on Linux and all on macOS have
+ * none. */
 static double protections(const struct fb_md *m)
 {
-    enum fb_os os = m->dump->system.os;
-    if (os != FB_WINDOWS && os != FB_LINUX && os != FB_ANDROID)
-        return NOT_ASKED;
-    return m->dump->pages.n != 0;
+    bool promised = (m->dump->flags & FULL_MEMORY_INFO) != 0 ||
+                    fb_md_has(m->dump, FB_MD_MEMORY_INFO_LIST) ||
+                    fb_md_has(m->dump, FB_MD_LINUX_MAPS) ||
+                    fb_md_has(m->dump, FB_MD_LINUX_CPUINFO);
+    return promised ? m->dump->pages.n != 0 : NOT_ASKED;
 }
 
 static const struct {
