@@ -18,6 +18,7 @@
 enum {
     ROOM = 128 * 1024 * 1024,
     TOP = 5,
+    SHOWN = 10,
     FIELDS = 12,
     WINFAULT_FLOOR = 14, // of 18
     TRACED_FLOOR = 29    // of 63
@@ -87,7 +88,7 @@ static void print_stack(const char *name, const struct fb_stack *stack, const ch
     if (!verbose)
         return;
     printf("%s: true %s\n", name, truth);
-    for (size_t i = 0; i < stack->n && i < 2 * TOP; i++) {
+    for (size_t i = 0; stack->v != NULL && i < stack->n && i < SHOWN; i++) {
         const struct fb_frame *f = &stack->v[i];
         printf("    %2zu %-13s %s+0x%llx\n", i, f->method,
                f->module != NULL ? f->module->name : "-",

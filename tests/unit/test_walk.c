@@ -12,7 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROOM = 4 * 1024 * 1024, STACK = 0x10000, STACK_WORDS = 4096, WORDS = 14 };
+enum {
+    ROOM = 4 * 1024 * 1024,
+    STACK = 0x10000,
+    STACK_WORDS = 4096,
+    WORDS = 14,
+    STARVED = 64 * 1024
+};
 
 int fb_disasm_call_before(enum fb_arch arch, const struct fb_memory *memory, fb_addr address)
 {
@@ -65,8 +71,8 @@ struct row {
 
 #define END     "end of the stack"
 #define NONE    "no method finds a caller"
-#define AT32(i) (STACK + (i)*4)
-#define AT64(i) (STACK + (i)*8)
+#define AT32(i) (STACK + (i)*UINT64_C(4))
+#define AT64(i) (STACK + (i)*UINT64_C(8))
 
 static const struct row rows[] = {
   /* the chain of frame pointers */
@@ -705,7 +711,7 @@ static void registers_are_kept(uint8_t *room)
         CHECK(kept[i].name, fb_reg_known(r, FB_RBX) == kept[i].rbx);
         CHECK(kept[i].name, fb_reg_known(r, FB_RSI) == kept[i].rsi);
         CHECK(kept[i].name, fb_reg_known(r, FB_RCX) == kept[i].rcx);
-        CHECK(kept[i].name, fb_reg_sp(r) == AT64(kept[i].slot + 1));
+        CHECK(kept[i].name, fb_reg_sp(r) == AT64((uint64_t)kept[i].slot + 1));
         fb_arena_reset(&arena);
     }
 }
@@ -737,7 +743,7 @@ static void limits(uint8_t *room)
     walk_bytes(&row, ROOM, room, &s, &err);
     CHECK("frames", !fb_failed(err) && s.n == FB_FRAMES_MAX && s.cut);
     CHECK("frames", strcmp(s.stop, "limit of frames") == 0);
-    for (size_t cap = 0; cap < 64 * 1024; cap += 509) { // starve it
+    for (size_t cap = 0; cap < STARVED; cap += 509) { // starve it
         s = (struct fb_stack){0};
         walk_bytes(&row, cap, room, &s, &err);
         CHECK("starve", err.code == FB_LIMIT && (s.n == 0 || s.cut));

@@ -68,6 +68,7 @@ enum { CALL_X86 = 1, CALL_THUMB = 2, CALL_ARM64 = 4 };
 
 /* The first row that fits. */
 static const struct fb_ladder ladders[] = {
+    {FB_X86,   FB_WINDOWS,    CALL_X86,   false, SAVED_X86,   x86_windows  },
     {FB_X86,   FB_OS_UNKNOWN, CALL_X86,   false, SAVED_X86,   x86          },
     {FB_AMD64, FB_WINDOWS,    CALL_X86,   false, SAVED_WIN64, amd64_windows},
     {FB_AMD64, FB_OS_UNKNOWN, CALL_X86,   false, SAVED_SYSV,  amd64        },
