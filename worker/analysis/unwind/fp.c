@@ -16,8 +16,7 @@ struct record {
 static bool read_record(const struct fb_unwinder *w, fb_addr at, struct record *out)
 {
     size_t word = w->names->word;
-    return at % word == 0 && fb_stack_word(w, at, &out->fp) &&
-           fb_stack_word(w, at + word, &out->ra);
+    return fb_stack_word(w, at, &out->fp) && fb_stack_word(w, at + word, &out->ra);
 }
 
 /* Windows x64 keeps no chain: rbp is a register like others there, so 0 ends nothing, and only
