@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ARENA_SIZE = 1 << 20, CASES_PER_DUMP = 100, FILE_MAX = 4 << 20 };
+enum { ARENA_SIZE = 1 << 20, CASES_PER_DUMP = 100, GOLDEN_STRIDE = 8, FILE_MAX = 4 << 20 };
 
 static uint8_t *block;
 static struct fb_notes notes;
@@ -134,7 +134,7 @@ int main(int argc, char **argv)
     built(NULL);
     glob_t found = {0};
     if (glob("tests/golden/dumps/*.dmp", 0, NULL, &found) == 0)
-        for (size_t i = 0; i < found.gl_pathc; i++)
+        for (size_t i = 0; i < found.gl_pathc; i += full ? 1 : GOLDEN_STRIDE)
             golden(found.gl_pathv[i]);
     globfree(&found);
     free(block);
