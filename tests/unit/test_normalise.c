@@ -86,6 +86,7 @@ static const struct {
     {"app::run::h01234567",                                                       "app::run",                                            "src/main.rs"},
     {"app::run::h01234567",                                                       "app::run::h01234567",                                 "src/main.cc"},
     {"alloc::vec::Vec<T,A>::push",                                                "alloc::vec::Vec<T>::push",                            "vec.rs"     },
+    {"core::ptr::write_volatile::<i32>",                                          "core::ptr::write_volatile<T>",                        "mod.rs"     },
     {"<A as B<C,D>>::f",                                                          "<A as B<C, D>>::f",                                   "a.rs"       },
     {"_ZN66_$LT$alloc..vec..Vec$LT$T$GT$$u20$as$u20$core..ops..drop..Drop$GT$4drop"
      "17h0123456789abcdefE",                                                 "<alloc::vec::Vec<T> as core::ops::drop::Drop>::drop", NULL         },
