@@ -260,6 +260,20 @@ static void reporters(void)
     }
 }
 
+/* The allocator's clean-up reports by aborting; a crash in it is something else. */
+static void aborting_allocator(void)
+{
+    struct fb_frame frame = {.function = "malloc_consolidate"};
+    struct fb_stack stack = {.v = &frame, .n = 1};
+    struct fb_dump dump = {0};
+    struct fb_facts aborts = {.stack = &stack, .dump = &dump, .event = FB_EVENT_ABORT};
+    struct fb_facts crashes = {.stack = &stack, .dump = &dump, .code = FB_X_ACCESS_VIOLATION};
+    fb_facts_frames(&aborts);
+    fb_facts_frames(&crashes);
+    CHECK("aborts", aborts.reporter.short_name != NULL);
+    CHECK("crashes", crashes.reporter.short_name == NULL);
+}
+
 static void recursion(void)
 {
     struct fb_frame frames[120] = {{0}};
@@ -290,6 +304,7 @@ int main(void)
     without_rule();
     patterns();
     reporters();
+    aborting_allocator();
     recursion();
     return check_done();
 }

@@ -67,22 +67,37 @@ static bool is_on_demand(const struct fb_dump *dump)
     return false;
 }
 
+/* The thread on whose stack the exception happened, when its id leads nowhere. */
+static size_t by_stack(struct fb_md *m)
+{
+    const struct fb_threads *threads = &m->dump->threads;
+    fb_addr sp = fb_reg_sp(&m->dump->exception.regs);
+    for (size_t i = 0; i < threads->n && m->dump->exception.regs.valid != 0; i++) {
+        if (sp - threads->v[i].stack_start >= threads->v[i].stack.n)
+            continue;
+        fb_note(m->notes, FB_NOTE_GUESSED, "the crashing thread, by its stack", FB_NOWHERE);
+        return i;
+    }
+    return SIZE_MAX;
+}
+
 void fb_md_crashing(struct fb_md *m)
 {
     struct fb_dump *dump = m->dump;
     const struct fb_exception *e = &dump->exception;
     if (e->present)
         dump->crashing = fb_md_thread_by_id(m, e->thread_id);
-    if (e->present && dump->crashing == SIZE_MAX)
+    if (e->present && dump->crashing == SIZE_MAX) {
         fb_note(m->notes, FB_NOTE_BAD_ITEM, "the exception's thread is not in the list",
                 FB_NOWHERE);
+        dump->crashing = by_stack(m);
+    }
     if (dump->crashing == SIZE_MAX && m->requesting_known)
         dump->crashing = fb_md_thread_by_id(m, m->requesting);
     dump->requested = dump->crashing != SIZE_MAX && (!e->present || is_on_demand(dump));
 
     /* The thread's own context often points into the code that wrote the dump. Its raw bytes
      * stay: under Crashpad only they hold the shadow stack pointer. */
-    if (dump->crashing != SIZE_MAX && e->regs.valid != 0 &&
-        dump->threads.v[dump->crashing].id == e->thread_id)
+    if (dump->crashing != SIZE_MAX && e->regs.valid != 0)
         dump->threads.v[dump->crashing].regs = e->regs;
 }
