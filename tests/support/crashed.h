@@ -12,6 +12,7 @@
 #include "analysis.h"
 #include "base/text.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { CRASHED_MODULES = 16, CRASHED_FRAMES = 512, CRASHED_APART = 0x1000000 };
