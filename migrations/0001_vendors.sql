@@ -35,10 +35,10 @@ FROM upload_key k JOIN vendor v USING (vendor_id);
 
 -- The products of the pairs given, made where they are new. A client chooses the name of its product,
 -- so a vendor has at most `most` of them: what comes after that is the product "(other)". A vendor that
--- does not exist has no product and no row in the answer. Sorted, so that two callers never wait for
+-- does not exist has no product and no row in the answer; ord is the place of a pair in the arrays. Sorted, so that two callers never wait for
 -- each other crosswise.
 CREATE FUNCTION fb_products(vendors integer[], names text[], most integer)
-RETURNS TABLE (vendor_id integer, name text, product_id integer)
+RETURNS TABLE (ord bigint, product_id integer)
 LANGUAGE plpgsql AS $$
 #variable_conflict use_column
 BEGIN
@@ -55,8 +55,8 @@ BEGIN
     ON CONFLICT DO NOTHING;
 
     RETURN QUERY
-    SELECT DISTINCT q.vendor_id, q.name, coalesce(p.product_id, other.product_id)
-    FROM unnest(vendors, names) AS q (vendor_id, name)
+    SELECT q.ord, coalesce(p.product_id, other.product_id)
+    FROM unnest(vendors, names) WITH ORDINALITY AS q (vendor_id, name, ord)
     LEFT JOIN product p ON p.vendor_id = q.vendor_id AND p.name = q.name
     LEFT JOIN product other ON other.vendor_id = q.vendor_id AND other.name = '(other)'
     WHERE coalesce(p.product_id, other.product_id) IS NOT NULL;
