@@ -159,8 +159,11 @@ static void print_other_keys(const struct fb_analysis *a)
            k->msec_major);
     if (k->has_msec_minor)
         printf(".0x%08" PRIx32, k->msec_minor);
-    if (k->blame_why != NULL)
-        printf("\n  blame      %s", fb_cli_safe(k->blame_why));
+    if (k->blame < fb_crashing_stack(a)->n) {
+        printf("\n  blame      ");
+        print_place(a, &fb_crashing_stack(a)->v[k->blame]);
+        printf(": %s", fb_cli_safe(k->blame_why));
+    }
     putchar('\n');
 }
 

@@ -3,8 +3,9 @@
  * table.
  *
  * The names and labels are those of platform.md 10, one row each in metrics.c. Any thread may
- * count; values are atomics, each label value a slot that is made at first use (bounded: beyond
- * 32 per metric they go to the slot "other").
+ * count; values are atomics, each combination of label values a slot that is made at first use
+ * (bounded: beyond 128 per metric, or 95 bytes, they go to the slot "other"). A metric is
+ * printed once it has a slot; adding 0 makes one.
  */
 #pragma once
 #include "base/text.h"
@@ -63,7 +64,8 @@ void fb_metric_add(enum fb_metric metric, const char *labels, uint64_t n);
 void fb_metric_set(enum fb_metric metric, const char *labels, double value);
 /** One observation of a histogram: seconds, or bytes/counts for SIZES. */
 void fb_metric_observe(enum fb_metric metric, const char *labels, double value);
-/** All metrics in the text exposition format 0.0.4. */
+/** All metrics that have a slot, in the text exposition format 0.0.4. */
 void fb_metrics_print(struct fb_text *out);
-/** The value of a counter or gauge, summed over labels: for tests and doctor. */
+/** The value of a counter or gauge, or the sum of a histogram; NULL labels: over all labels.
+ * For tests and doctor. */
 double fb_metric_value(enum fb_metric metric, const char *labels);

@@ -18,6 +18,7 @@ struct fb_span {
 struct fb_reader {
     struct fb_span in;
     size_t at;
+    bool big; // numbers stand most significant byte first
     struct fb_err err;
 };
 
@@ -49,12 +50,13 @@ static inline struct fb_span fb_read_bytes(struct fb_reader *r, size_t n)
 
 static inline void fb_read_skip(struct fb_reader *r, size_t n) { (void)fb_read_bytes(r, n); }
 
+/** An unsigned number of `n` <= 8 bytes: little-endian, unless the reader is `big`. */
 static inline uint64_t fb_read_le(struct fb_reader *r, size_t n)
 {
     struct fb_span got = fb_read_bytes(r, n);
     uint64_t v = 0;
     for (size_t i = 0; i < got.n; i++)
-        v |= (uint64_t)got.p[i] << (8 * i);
+        v |= (uint64_t)got.p[r->big ? got.n - 1 - i : i] << (8 * i);
     return v;
 }
 static inline uint8_t fb_read_u8(struct fb_reader *r) { return (uint8_t)fb_read_le(r, 1); }

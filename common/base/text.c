@@ -141,9 +141,9 @@ void fb_text_utf8(struct fb_text *text, struct fb_span bytes)
     }
 }
 
-void fb_text_utf16(struct fb_text *text, struct fb_span bytes)
+static void put_utf16(struct fb_text *text, struct fb_span bytes, bool big)
 {
-    struct fb_reader r = {.in = bytes};
+    struct fb_reader r = {.in = bytes, .big = big};
     for (size_t n = bytes.n / 2; n > 0 && !text->cut; n--) {
         uint32_t c = fb_read_u16(&r);
         if (c >= 0xD800 && c < 0xE000) {
@@ -158,6 +158,16 @@ void fb_text_utf16(struct fb_text *text, struct fb_span bytes)
         }
         put_code_point(text, c);
     }
+}
+
+void fb_text_utf16(struct fb_text *text, struct fb_span bytes)
+{
+    put_utf16(text, bytes, false);
+}
+
+void fb_text_utf16be(struct fb_text *text, struct fb_span bytes)
+{
+    put_utf16(text, bytes, true);
 }
 
 void fb_text_shorten(struct fb_text *text, size_t max)

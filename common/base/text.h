@@ -41,6 +41,8 @@ void fb_text_utf8(struct fb_text *text, struct fb_span bytes);
 /** Append UTF-16LE code units: unpaired surrogates become U+FFFD; an odd last byte is left out.
  */
 void fb_text_utf16(struct fb_text *text, struct fb_span bytes);
+/** The same, of a writer whose byte order is the other one. */
+void fb_text_utf16be(struct fb_text *text, struct fb_span bytes);
 
 /** Shorten to at most `max` bytes at a UTF-8 boundary, the last three of them dots. */
 void fb_text_shorten(struct fb_text *text, size_t max);

@@ -23,8 +23,10 @@ struct fb_memory_operand {
     bool read, write;
     bool known; // the address could be computed from the registers
     fb_addr address;
-    uint32_t size;   // bytes, 0 unknown
-    int base, index; // fb_regs indices, -1 none
+    uint32_t size;      // bytes, 0 unknown
+    uint32_t alignment; // the processor faults when the address is no multiple of it; 0: never
+    bool stack;         // the implicit access of PUSH, POP, CALL, RET and their like
+    int base, index;    // fb_regs indices, -1 none
 };
 struct fb_insn {
     fb_addr address;
@@ -40,9 +42,19 @@ struct fb_insn {
     int target_reg;     // a branch through a register: its index, else -1
     bool target_known;  // direct branch: `target`
     fb_addr target;
-    struct fb_memory_operand mem[FB_MEMORY_OPERANDS_MAX];
+    uint64_t reads, writes; // registers: bit i for fb_regs index i, the flags among them
+    struct fb_memory_operand mem[FB_MEMORY_OPERANDS_MAX]; // explicit operands come first
     size_t n_mem;
 };
+/** Does straight-line code end with this instruction? */
+static inline bool fb_insn_ends_block(const struct fb_insn *insn)
+{
+    return insn->flow != FB_FLOW_NONE;
+}
+
+/** Is the missing decoding of `code` evidence? Not when more bytes could complete it, nor when
+ * the library is known to miss instructions of `arch`. Asked after fb_disasm has failed. */
+bool fb_disasm_refutes(size_t handle, enum fb_arch arch, struct fb_span code);
 
 /** Open Capstone for `arch`. @return the handle for struct fb_walk_env, 0 when that is not to
  * be had. Close once. */

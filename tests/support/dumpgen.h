@@ -1,0 +1,118 @@
+/*
+ * tests/support/dumpgen.h -- builds minidumps, byte by byte, from the format's description.
+ *
+ * It shares no code and no table with the reader, so that an error in one is not hidden by the
+ * other. Use: begin, one call per stream, end. Every call writes at once; strings, stacks and
+ * contexts are put before the stream that points to them. It aborts for want of memory.
+ *
+ *     struct dumpgen d;
+ *     dumpgen_begin(&d, false);
+ *     dumpgen_system(&d, &(struct dumpgen_system){.arch = 9, .platform = 2});
+ *     dumpgen_threads(&d, threads, COUNT(threads));
+ *     struct fb_span file = dumpgen_end(&d);      // exactly as long as the file, on the heap
+ *     ...
+ *     dumpgen_free(&d);
+ */
+#pragma once
+#include "dump.h"
+
+enum { DUMPGEN_STREAMS_MAX = 32 };
+
+struct dumpgen {
+    uint8_t *p;
+    size_t n, room;
+    bool big; // every number most significant byte first
+    struct {
+        uint32_t type, size, rva;
+    } streams[DUMPGEN_STREAMS_MAX];
+    size_t n_streams;
+    uint32_t version; // all 32 bits; preset
+    uint32_t time;
+    uint64_t flags;
+};
+
+struct dumpgen_system {
+    uint16_t arch; // as in the file: 0 x86, 5 ARM, 9 AMD64, 12 ARM64
+    uint16_t level, revision;
+    uint8_t cpus;
+    uint32_t major, minor, build;
+    uint32_t platform; // 2 Windows, 0x8101 macOS, 0x8201 Linux, 0x8203 Android
+    const char *csd;
+    const char *vendor; // 12 letters
+};
+struct dumpgen_module {
+    uint64_t base;
+    uint32_t size, timestamp, checksum;
+    const char *name;
+    uint32_t version[2]; // both words of VS_FIXEDFILEINFO; it is left out when both are 0
+    const char *pdb;     // an RSDS record with this file name
+    uint8_t guid[16];
+    uint32_t age;
+    const void *build_id; // an ELF build id instead
+    uint32_t n_build_id;
+};
+struct dumpgen_thread {
+    uint32_t id;
+    uint64_t teb;
+    uint64_t stack_start;
+    const void *stack; // NULL: the descriptor holds n_stack, but no place in the file
+    uint32_t n_stack;
+    struct fb_regs regs; // what is not known is not flagged; arch 0: no context
+    const char *name;    // for dumpgen_names
+};
+struct dumpgen_memory {
+    uint64_t start;
+    const void *bytes;
+    uint32_t n;
+};
+struct dumpgen_page { // MINIDUMP_MEMORY_INFO
+    uint64_t base, size;
+    uint32_t state, protection, type;
+};
+struct dumpgen_exception {
+    uint32_t thread, code, flags;
+    uint64_t nested, address;
+    uint32_t n_parameters;
+    uint64_t parameters[15];
+    struct fb_regs regs;
+};
+struct dumpgen_annotation {
+    const char *name, *value;
+};
+
+void dumpgen_begin(struct dumpgen *d, bool big);
+struct fb_span dumpgen_end(struct dumpgen *d);
+void dumpgen_free(struct dumpgen *d);
+
+/* Pieces: each returns where it was put. */
+uint32_t dumpgen_bytes(struct dumpgen *d, const void *p, size_t n);
+uint32_t dumpgen_number(struct dumpgen *d, uint64_t v, size_t bytes);
+uint32_t dumpgen_string16(struct dumpgen *d, const char *ascii);
+uint32_t dumpgen_string8(struct dumpgen *d, const char *text);
+/** A context of regs.arch; 0 when there is none. `*size` is its length. */
+uint32_t dumpgen_context(struct dumpgen *d, const struct fb_regs *regs, uint32_t *size);
+/** Whatever is written between the two is the stream. */
+void dumpgen_stream(struct dumpgen *d, uint32_t type);
+void dumpgen_stream_end(struct dumpgen *d);
+void dumpgen_raw(struct dumpgen *d, uint32_t type, const void *p, size_t n);
+
+/* Whole streams. */
+void dumpgen_system(struct dumpgen *d, const struct dumpgen_system *s);
+void dumpgen_misc(struct dumpgen *d, uint32_t pid, uint32_t start);
+void dumpgen_modules(struct dumpgen *d, const struct dumpgen_module *v, size_t n);
+void dumpgen_unloaded(struct dumpgen *d, const struct dumpgen_module *v, size_t n);
+void dumpgen_threads(struct dumpgen *d, const struct dumpgen_thread *v, size_t n);
+void dumpgen_names(struct dumpgen *d, const struct dumpgen_thread *v, size_t n);
+void dumpgen_memory(struct dumpgen *d, const struct dumpgen_memory *v, size_t n);
+void dumpgen_memory64(struct dumpgen *d, const struct dumpgen_memory *v, size_t n);
+void dumpgen_pages(struct dumpgen *d, const struct dumpgen_page *v, size_t n);
+void dumpgen_exception(struct dumpgen *d, const struct dumpgen_exception *e);
+void dumpgen_breakpad(struct dumpgen *d, uint32_t validity, uint32_t requesting);
+/** Simple annotations of the process, and string objects of module 0. */
+void dumpgen_crashpad(struct dumpgen *d, const struct dumpgen_annotation *simple,
+                      size_t n_simple, const struct dumpgen_annotation *objects,
+                      size_t n_objects, uint64_t address_mask);
+
+/** A small dump with every stream that the reader knows; `arch` one of x86, AMD64, ARM64, ARM.
+ * Breakpad's streams on Linux, else Windows' and Crashpad's. */
+struct fb_span dumpgen_sample(struct dumpgen *d, enum fb_arch arch, bool linux_os, bool big);

@@ -1,0 +1,337 @@
+/*
+ * tests/unit/test_corpus_walk.c -- how many true stacks we find in dumps whose stack is known,
+ * and how often we differ from two references where these agree.
+ *
+ * No symbols, no images: what the dump alone can give. The floors only ever rise; a change that
+ * loses a stack has to say so here.
+ */
+#include "disasm/insn.h"
+#include "minidump/minidump.h"
+#include "support/check.h"
+#include "unwind/walk.h"
+
+#include <dirent.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+enum {
+    ROOM = 128 * 1024 * 1024,
+    TOP = 5,
+    SHOWN = 10,
+    FIELDS = 12,
+    WINFAULT_FLOOR = 14, // of 18
+    TRACED_FLOOR = 29    // of 63
+};
+
+struct walked {
+    struct fb_span file;
+    struct fb_arena arena;
+    struct fb_dump dump;
+    struct fb_notes notes;
+    struct fb_stack stack;
+};
+
+/* Where both references agree and we know better. */
+static struct {
+    const char *dump, *reason;
+    int met;
+} differences[] = {
+    {"win-exec_av_on_stack.dmp",
+     "code on the stack was called: the return address is on top of it, not up the ebp chain", 0},
+};
+
+static const char *corpus;
+static uint8_t *room;
+static bool verbose;
+
+static struct fb_span slurp(const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    if (f == NULL)
+        return (struct fb_span){0};
+    fseek(f, 0, SEEK_END);
+    size_t n = (size_t)ftell(f);
+    rewind(f);
+    uint8_t *p = malloc(n + 1);
+    n = fread(p, 1, n, f);
+    fclose(f);
+    return (struct fb_span){p, n, 0};
+}
+
+/* The crashing thread of a dump; an empty stack when there is none. */
+static void walk(struct walked *w, const char *folder, const char *name)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/%s/%s", corpus, folder, name);
+    memset(w, 0, sizeof *w);
+    w->file = slurp(path);
+    w->arena = (struct fb_arena){.base = room, .cap = ROOM};
+    struct fb_err err = fb_minidump_read(w->file, &w->arena, &w->notes, &w->dump);
+    if (fb_failed(err) || w->dump.crashing >= w->dump.threads.n)
+        return;
+    const struct fb_thread *thread = &w->dump.threads.v[w->dump.crashing];
+    const struct fb_regs *regs =
+        w->dump.exception.regs.valid != 0 ? &w->dump.exception.regs : &thread->regs;
+    struct fb_walk_env env = {.dump = &w->dump};
+    CHECK(name, !fb_failed(fb_walk(&env, thread, regs, &w->arena, &w->stack)));
+}
+
+static void forget(struct walked *w)
+{
+    fb_arena_reset(&w->arena);
+    free((void *)(uintptr_t)w->file.p);
+}
+
+static void print_stack(const char *name, const struct fb_stack *stack, const char *truth)
+{
+    if (!verbose)
+        return;
+    printf("%s: true %s\n", name, truth);
+    for (size_t i = 0; stack->v != NULL && i < stack->n && i < SHOWN; i++) {
+        const struct fb_frame *f = &stack->v[i];
+        printf("    %2zu %-13s %s+0x%llx\n", i, f->method,
+               f->module != NULL ? f->module->name : "-",
+               (unsigned long long)(f->resume - (f->module != NULL ? f->module->base : 0)));
+    }
+    printf("    %s\n", stack->stop != NULL ? stack->stop : "-");
+}
+
+static size_t split(char *line, const char *by, char **field, size_t max)
+{
+    size_t n = 0;
+    line[strcspn(line, "\r\n")] = 0;
+    for (char *p = line; p != NULL && n < max; n++) {
+        field[n] = p;
+        p = strstr(p, by);
+        if (p != NULL) {
+            *p = 0;
+            p += strlen(by);
+        }
+    }
+    return n;
+}
+
+/* --- winfault: "f <- g <- h", and "f@0x10 g@0x20" for the offsets in the program ------------
+ */
+
+static bool is_function(const struct fb_frame *f, const char *want, const char *offsets)
+{
+    char at[64];
+    if (strcmp(want, "(no code)") == 0)
+        return f->module == NULL || f->trust == FB_TRUST_CONTEXT;
+    if (strchr(want, '!') != NULL)
+        return f->module != NULL && strncasecmp(f->module->name, want, strcspn(want, "!")) == 0;
+    if (f->module == NULL || strcmp(f->module->name, "winfault.exe") != 0)
+        return false;
+    snprintf(at, sizeof at, "%s@0x%llx", want,
+             (unsigned long long)(f->lookup - f->module->base));
+    const char *hit = strstr(offsets, at);
+    return hit != NULL && (hit[strlen(at)] == ' ' || hit[strlen(at)] == 0);
+}
+
+static bool winfault_found(char **field)
+{
+    struct walked w;
+    char truth[1024], *want[TOP];
+    snprintf(truth, sizeof truth, "%s", field[3]);
+    size_t n = split(truth, " <- ", want, TOP);
+    bool same = true;
+    walk(&w, "minidumps", field[0]);
+    for (size_t i = 0; i < n && strcmp(want[i], "...") != 0 && same; i++)
+        same = i < w.stack.n && is_function(&w.stack.v[i], want[i], field[4]);
+    if (!same)
+        print_stack(field[0], &w.stack, field[3]);
+    forget(&w);
+    return same;
+}
+
+/* --- traced: "module+0x10 < module+0x20", the first exact, the others return addresses ------
+ */
+
+static bool traced_found(char **field)
+{
+    struct walked w;
+    char truth[1024], *want[TOP];
+    snprintf(truth, sizeof truth, "%s", field[3]);
+    size_t n = split(truth, " < ", want, TOP);
+    bool same = true;
+    walk(&w, "traced", field[0]);
+    for (size_t i = 0; i < n && same; i++) {
+        const struct fb_frame *f = i < w.stack.n ? &w.stack.v[i] : NULL;
+        char got[512] = "";
+        if (f != NULL && f->module != NULL)
+            snprintf(got, sizeof got, "%s+0x%llx", f->module->name,
+                     (unsigned long long)(f->resume - f->module->base));
+        same = strcasecmp(got, want[i]) == 0;
+    }
+    if (!same)
+        print_stack(field[0], &w.stack, field[3]);
+    forget(&w);
+    return same;
+}
+
+static int count_true(const char *folder, bool (*found)(char **), int *of)
+{
+    char path[4096], line[4096], *field[FIELDS];
+    int n = 0;
+    snprintf(path, sizeof path, "%s/%s/TRUTH.tsv", corpus, folder);
+    FILE *f = fopen(path, "r");
+    while (f != NULL && fgets(line, sizeof line, f) != NULL)
+        if (split(line, "\t", field, FIELDS) >= 4 && strcmp(field[0], "file") != 0 &&
+            strcmp(field[3], "-") != 0) {
+            ++*of;
+            n += found(field);
+        }
+    if (f != NULL)
+        fclose(f);
+    return n;
+}
+
+/* --- the references -------------------------------------------------------------------------
+ */
+
+struct reference {
+    fb_addr at[FB_FRAMES_MAX];
+    bool scanned[FB_FRAMES_MAX];
+    size_t n;
+};
+
+static bool read_reference(const char *dump, const char *suffix, struct reference *out)
+{
+    char path[4096], line[8192], *field[FIELDS];
+    long thread = -1;
+    snprintf(path, sizeof path, "%s/expected/%.*s%s", corpus, (int)strlen(dump) - 4, dump,
+             suffix);
+    FILE *f = fopen(path, "r");
+    out->n = 0;
+    while (f != NULL && fgets(line, sizeof line, f) != NULL) {
+        size_t n = split(line, "\t", field, FIELDS);
+        if (n >= 5 && strcmp(field[0], "thread") == 0)
+            thread =
+                strstr(field[n - 1], "requesting") != NULL ? strtol(field[1], NULL, 10) : -1;
+        if (n >= 5 && strcmp(field[0], "frame") == 0 && strcmp(field[3], "inline") != 0 &&
+            strtol(field[1], NULL, 10) == thread && out->n < FB_FRAMES_MAX) {
+            out->scanned[out->n] = strcmp(field[3], "scan") == 0;
+            out->at[out->n++] = strtoull(field[4], NULL, 16);
+        }
+    }
+    if (f != NULL)
+        fclose(f);
+    return out->n != 0;
+}
+
+static bool is_different(const char *dump)
+{
+    for (size_t i = 0; i < COUNT(differences); i++)
+        if (strcmp(differences[i].dump, dump) == 0)
+            return ++differences[i].met > 0;
+    return false;
+}
+
+static void compare(const char *dump, size_t *same, size_t *of)
+{
+    static struct reference first, second;
+    struct walked w;
+    if (!read_reference(dump, ".tsv", &first) || !read_reference(dump, ".second.tsv", &second))
+        return;
+    walk(&w, "minidumps", dump);
+    for (size_t i = 0; i < first.n && i < second.n; i++) {
+        if (first.at[i] != second.at[i] || first.scanned[i] || second.scanned[i])
+            break;
+        ++*of;
+        if (i < w.stack.n && w.stack.v[i].lookup == first.at[i]) {
+            ++*same;
+            continue;
+        }
+        if (!is_different(dump) &&
+            !CHECK(dump, w.stack.n > i && w.stack.v[i].lookup == first.at[i]))
+            fprintf(stderr, "  frame %zu: reference 0x%llx\n", i,
+                    (unsigned long long)first.at[i]);
+        print_stack(dump, &w.stack, "-");
+        break;
+    }
+    forget(&w);
+}
+
+static void compare_all(size_t *same, size_t *of)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/minidumps", corpus);
+    DIR *dir = opendir(path);
+    for (struct dirent *e; dir != NULL && (e = readdir(dir)) != NULL;)
+        if (strstr(e->d_name, ".dmp") != NULL && strncmp(e->d_name, "winfault-", 9) != 0)
+            compare(e->d_name, same, of);
+    if (dir != NULL)
+        closedir(dir);
+}
+
+/* --- every thread of every dump, sound or damaged: a stack that only rises, and a reason
+ * ------- */
+
+static size_t walk_threads(const char *folder, const char *name)
+{
+    struct walked w;
+    size_t frames = 0;
+    walk(&w, folder, name);
+    struct fb_walk_env env = {.dump = &w.dump};
+    for (size_t t = 0; t < w.dump.threads.n; t++) {
+        const struct fb_thread *thread = &w.dump.threads.v[t];
+        struct fb_stack s = {0};
+        if (fb_failed(fb_walk(&env, thread, &thread->regs, &w.arena, &s)))
+            break;
+        CHECK(name, s.stop != NULL && s.n <= FB_FRAMES_MAX);
+        for (size_t i = 1; i < s.n; i++)
+            CHECK(name, s.v[i].sp >= s.v[i - 1].sp && s.v[i].resume >= 4096);
+        frames += s.n;
+    }
+    forget(&w);
+    return frames;
+}
+
+static void walk_everything(void)
+{
+    static const char *const folders[] = {"minidumps", "malformed", "traced"};
+    size_t dumps = 0, frames = 0;
+    for (size_t i = 0; i < COUNT(folders); i++) {
+        char path[4096];
+        snprintf(path, sizeof path, "%s/%s", corpus, folders[i]);
+        DIR *dir = opendir(path);
+        for (struct dirent *e; dir != NULL && (e = readdir(dir)) != NULL;)
+            if (strstr(e->d_name, ".tsv") == NULL && e->d_name[0] != '.') {
+                frames += walk_threads(folders[i], e->d_name);
+                dumps++;
+            }
+        if (dir != NULL)
+            closedir(dir);
+    }
+    printf("%zu frames in all threads of %zu files\n", frames, dumps);
+}
+
+int main(int argc, char **argv)
+{
+    corpus = getenv("FAULTBUCKET_CORPUS");
+    corpus = corpus != NULL ? corpus : "../shared/corpus";
+    verbose = argc > 1 && strcmp(argv[1], "-v") == 0;
+    int of_winfault = 0, of_traced = 0;
+    size_t same = 0, of_same = 0;
+    room = malloc(ROOM);
+    int winfault = count_true("minidumps", winfault_found, &of_winfault);
+    int traced = count_true("traced", traced_found, &of_traced);
+    compare_all(&same, &of_same);
+    walk_everything();
+    free(room);
+    if (of_winfault == 0 && of_same == 0)
+        return check_skip("no corpus; set FAULTBUCKET_CORPUS to its folder");
+    printf("true top-%d stacks: winfault %d of %d, traced %d of %d\n", TOP, winfault,
+           of_winfault, traced, of_traced);
+    printf("frames on which both references agree, up to a scanned one: %zu of %zu the same\n",
+           same, of_same);
+    CHECK("winfault", winfault >= WINFAULT_FLOOR);
+    CHECK("traced", traced >= TRACED_FLOOR);
+    for (size_t i = 0; i < COUNT(differences); i++) {
+        printf("differs: %s: %s\n", differences[i].dump, differences[i].reason);
+        CHECK(differences[i].dump, differences[i].met == 1);
+    }
+    return check_done();
+}

@@ -1,0 +1,213 @@
+/*
+ * worker/analysis/bucket/hashes.c -- our stable hash, fbh1: which frames count, how they are
+ * named, and what runs into the major and the minor half.
+ *
+ *   major   "fbh1-major" NUL, then name LF for the first 5 kept frames
+ *   minor   "fbh1-minor" NUL, then name "+0x" offset LF for up to 64 of them
+ *
+ * A recursion counts once in the major half. When every frame is excluded, none is.
+ */
+#include "base/hash.h"
+#include "base/text.h"
+#include "bucket/ids.h"
+
+enum { MAJOR_FRAMES = 5, MINOR_FRAMES = 64 };
+
+/* --- names
+ * ------------------------------------------------------------------------------------- */
+
+static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
+
+static bool ends_with(const char *s, size_t n, const char *suffix)
+{
+    size_t m = strlen(suffix);
+    for (size_t i = 0; i < m && n > m; i++)
+        if (lower(s[n - m + i]) != suffix[i])
+            return false;
+    return n > m;
+}
+
+/* foo.dll -> foo, libfoo-2.31.so.1 -> libfoo */
+static size_t stem_length(const char *name)
+{
+    static const char *const extensions[] = {".exe", ".dll", ".sys", ".ocx", ".cpl",
+                                             ".drv", ".ax",  ".acm", ".node"};
+    size_t n = strlen(name);
+    for (size_t i = 0; i < sizeof extensions / sizeof *extensions; i++)
+        if (ends_with(name, n, extensions[i]))
+            return n - strlen(extensions[i]);
+    const char *so = strstr(name, ".so");
+    if (so == NULL || so == name || (so[3] != 0 && so[3] != '.'))
+        return n;
+    n = (size_t)(so - name);
+    size_t digits = n;
+    while (digits > 0 &&
+           ((name[digits - 1] >= '0' && name[digits - 1] <= '9') || name[digits - 1] == '.'))
+        digits--;
+    return digits < n && digits > 1 && name[digits - 1] == '-' ? digits - 1 : n;
+}
+
+static void put_module(struct fb_text *out, const char *name)
+{
+    size_t n = stem_length(name);
+    for (size_t i = 0; i < n; i++)
+        fb_text_char(out, lower(name[i]));
+}
+
+static void put_symbol(struct fb_text *out, const char *normal)
+{
+    static const struct {
+        const char *from, *to;
+    } replaced[] = {
+        {"<T>",                   "<>"  },
+        {"(anonymous namespace)", "anon"},
+        {"__imp_",                ""    }
+    };
+    for (size_t i = 0; normal[i] != 0;) {
+        size_t k = 0, n = sizeof replaced / sizeof *replaced;
+        while (k < n && strncmp(normal + i, replaced[k].from, strlen(replaced[k].from)) != 0)
+            k++;
+        if (k < n && (replaced[k].to[0] != 0 || i == 0)) {
+            fb_text_str(out, replaced[k].to);
+            i += strlen(replaced[k].from);
+        } else {
+            fb_text_char(out, lower(normal[i++]));
+        }
+    }
+}
+
+static void put_name(struct fb_text *out, const struct fb_key_frame *f, uint64_t rva,
+                     uint64_t function_rva)
+{
+    put_module(out, f->frame->module->name);
+    fb_text_char(out, '!');
+    if (f->symbol) {
+        put_symbol(out, f->name);
+    } else if (function_rva != 0) {
+        fb_text_str(out, "sub_");
+        fb_text_hex(out, function_rva, 1);
+    } else {
+        fb_text_char(out, '+');
+        fb_text_hex(out, rva, 1);
+    }
+}
+
+static bool is_jit(const struct fb_analysis *a, const struct fb_frame *f)
+{
+    const struct fb_page *page = fb_page_at(&a->dump.pages, f->lookup);
+    return page != NULL && (page->access & FB_PAGE_EXECUTE) != 0;
+}
+
+/* @return false when the arena is full */
+static bool name_frame(const struct fb_analysis *a, const struct fb_key_frame *f,
+                       struct fb_arena *arena, struct fb_kept_frame *out)
+{
+    const struct fb_module *m = f->frame->module;
+    *out = (struct fb_kept_frame){.frame = f};
+    if (m == NULL || m->name == NULL) {
+        out->name = is_jit(a, f->frame) ? "jit" : NULL;
+        return true;
+    }
+    uint64_t rva = f->frame->lookup - m->base;
+    fb_addr start = f->frame->function_at;
+    struct fb_text text = fb_text_open(arena);
+    put_name(&text, f, rva, start > m->base && start <= f->frame->lookup ? start - m->base : 0);
+    out->name = fb_text_close(&text, arena);
+    if (out->name == NULL)
+        return false;
+    if (!f->symbol)
+        out->offset = rva;
+    else if (!f->inlined)
+        out->offset = f->frame->resume - start;
+    const char *symbol = strchr(out->name, '!');
+    out->excluded = fb_hash_excludes(out->name, f->symbol ? symbol + 1 : NULL);
+    return true;
+}
+
+/* --- the frames that count
+ * ------------------------------------------------------------------------ */
+
+static bool keep_frames(const struct fb_analysis *a, const struct fb_key_frames *frames,
+                        struct fb_arena *arena, struct fb_kept_frames *out)
+{
+    struct fb_kept_frame *v = FB_NEW(arena, struct fb_kept_frame, frames->n);
+    size_t n = 0;
+    if (v == NULL)
+        return false;
+    for (size_t i = 0; i < frames->n; i++) {
+        if (!name_frame(a, &frames->v[i], arena, &v[i]))
+            return false;
+        n += !v[i].excluded;
+    }
+    size_t kept = 0;
+    for (size_t i = 0; i < frames->n; i++)
+        if (n == 0 || !v[i].excluded)
+            v[kept++] = v[i];
+    *out = (struct fb_kept_frames){v, kept};
+    return true;
+}
+
+static void finish(struct fb_hash *hash, char out[17])
+{
+    uint8_t digest[FB_SHA256_SIZE];
+    fb_sha256_end(hash, digest);
+    fb_hex(digest, 8, out);
+}
+
+static void add_line(struct fb_hash *hash, const char *line)
+{
+    fb_sha256_add(hash, line, strlen(line));
+    fb_sha256_add(hash, "\n", 1);
+}
+
+static void hash_major(struct fb_kept_frames frames, char out[17])
+{
+    static const char tag[] = "fbh1-major"; // its NUL goes in, too
+    const char *names[FB_KEY_FRAMES_MAX];
+    uint32_t ids[FB_KEY_FRAMES_MAX];
+    size_t kept[FB_KEY_FRAMES_MAX], n = 0;
+    for (size_t i = 0; i < frames.n; i++)
+        if (frames.v[i].name != NULL)
+            names[n++] = frames.v[i].name;
+    fb_name_ids(names, n, ids);
+    n = fb_collapse(ids, n, kept);
+    struct fb_hash hash;
+    fb_sha256_start(&hash);
+    fb_sha256_add(&hash, tag, sizeof tag);
+    for (size_t i = 0; i < n && i < MAJOR_FRAMES; i++)
+        add_line(&hash, names[kept[i]]);
+    finish(&hash, out);
+}
+
+static void hash_minor(struct fb_kept_frames frames, char out[17])
+{
+    static const char tag[] = "fbh1-minor";
+    struct fb_hash hash;
+    fb_sha256_start(&hash);
+    fb_sha256_add(&hash, tag, sizeof tag);
+    for (size_t i = 0; i < frames.n && i < MINOR_FRAMES; i++) {
+        const struct fb_kept_frame *f = &frames.v[i];
+        char buffer[24] = "";
+        struct fb_text offset = fb_text_over(buffer, sizeof buffer);
+        if (f->frame->frame->module != NULL) {
+            fb_text_str(&offset, "+0x");
+            fb_text_hex(&offset, f->offset, 1);
+        }
+        const char *name = f->name != NULL ? f->name : "?";
+        fb_sha256_add(&hash, name, strlen(name));
+        add_line(&hash, buffer);
+    }
+    finish(&hash, out);
+}
+
+struct fb_err fb_make_hashes(struct fb_analysis *a, const struct fb_key_frames *frames,
+                             struct fb_arena *arena)
+{
+    struct fb_kept_frames kept;
+    if (!keep_frames(a, frames, arena, &kept))
+        return FB_FAIL(LIMIT, "no room for the hashes", 0);
+    hash_major(kept, a->keys.fbh1_major);
+    hash_minor(kept, a->keys.fbh1_minor);
+    struct fb_err err = fb_make_blame(a, frames, kept, arena);
+    return fb_failed(err) ? err : fb_make_msec(a, arena);
+}

@@ -1,0 +1,114 @@
+/*
+ * worker/analysis/bucket/system_modules.c -- which modules belong to the operating system or to
+ * a compiler's runtime: their owner is seldom the one who should look at a crash.
+ *
+ * Runtimes travel in the folders of programs, so the name counts before the place.
+ */
+#include "base/text.h"
+#include "bucket/lists.h"
+
+#include <string.h>
+
+/* Patterns on the base name, without regard to case. */
+static const char *const windows_names[] = {
+    "advapi32.dll", "api-ms-win-*",      "apphelp.dll",    "bcrypt*.dll",    "clr.dll",
+    "clrjit.dll",   "combase.dll",       "comctl32.dll",   "comdlg32.dll",   "concrt1*.dll",
+    "coreclr.dll",  "coremessaging.dll", "crypt32.dll",    "d2d1.dll",       "d3d*.dll",
+    "dbghelp.dll",  "dwmapi.dll",        "dwrite.dll",     "dxgi.dll",       "ext-ms-*",
+    "gdi32*.dll",   "imm32.dll",         "kernel32.dll",   "kernelbase.dll", "mfc1*.dll",
+    "mscoree.dll",  "mscoreei.dll",      "mscorwks.dll",   "msctf.dll",      "msvcp*.dll",
+    "msvcr*.dll",   "mswsock.dll",       "ntdll.dll",      "ole32.dll",      "oleaut32.dll",
+    "propsys.dll",  "psapi.dll",         "rpcrt4.dll",     "sechost.dll",    "setupapi.dll",
+    "shcore.dll",   "shell32.dll",       "shlwapi.dll",    "ucrtbase*.dll",  "user32.dll",
+    "userenv.dll",  "uxtheme.dll",       "vcruntime*.dll", "verifier.dll",   "version.dll",
+    "vfbasics.dll", "vrfcore.dll",       "win32u.dll",     "windows.*.dll",  "winhttp.dll",
+    "wininet.dll",  "winmm.dll",         "wintrust.dll",   "wow64*.dll",     "ws2_32.dll",
+    "xinput*.dll",
+};
+static const char *const unix_names[] = {
+    "ld-*.so*",        "ld-linux*.so*", "libc++*.so*",   "libc-*.so",      "libc.so*",
+    "libdl-*.so",      "libdl.so*",     "libgcc_s*.so*", "libm-*.so",      "libm.so*",
+    "libpthread*.so*", "librt-*.so",    "librt.so*",     "libstdc++*.so*", "linux-gate.so*",
+    "linux-vdso.so*",  "[vdso]",        "ld-musl-*",     "libart.so",      "liblog.so",
+    "libutils.so",     "linker",        "linker64",      "app_process*",
+};
+static const char *const mac_names[] = {
+    "libSystem*.dylib", "libsystem_*.dylib", "libc++*.dylib", "libobjc*.dylib", "dyld*",
+    "libdyld.dylib",    "libdispatch.dylib",
+};
+
+/* Patterns on the whole path. */
+static const char *const windows_paths[] = {"?:\\windows\\*", "\\systemroot\\*",
+                                            "?:/windows/*"};
+static const char *const unix_paths[] = {"/system/*", "/apex/*", "/vendor/*"};
+static const char *const mac_paths[] = {"/usr/lib/*", "/System/*"};
+
+#define LIST(v) v, sizeof(v) / sizeof *(v)
+static const struct {
+    enum fb_os os;
+    const char *const *names;
+    size_t n_names;
+    const char *const *paths;
+    size_t n_paths;
+} systems[] = {
+    {FB_WINDOWS, LIST(windows_names), LIST(windows_paths)},
+    {FB_LINUX,   LIST(unix_names),    LIST(unix_paths)   },
+    {FB_ANDROID, LIST(unix_names),    LIST(unix_paths)   },
+    {FB_MACOS,   LIST(mac_names),     LIST(mac_paths)    },
+    {FB_IOS,     LIST(mac_names),     LIST(mac_paths)    },
+};
+
+static bool any_matches(const char *const *patterns, size_t n, const char *text)
+{
+    for (size_t i = 0; text != NULL && i < n; i++)
+        if (fb_glob(patterns[i], text, true))
+            return true;
+    return false;
+}
+
+bool fb_is_system_module(const struct fb_module *module, enum fb_os os)
+{
+    for (size_t i = 0; i < sizeof systems / sizeof *systems; i++)
+        if (systems[i].os == os)
+            return any_matches(systems[i].names, systems[i].n_names, module->name) ||
+                   any_matches(systems[i].paths, systems[i].n_paths, module->path);
+    return false;
+}
+
+bool fb_is_library_name(const char *name)
+{
+    return fb_glob("*.dll", name, true) || fb_glob("*.so", name, false) ||
+           fb_glob("*.so.*", name, false) || fb_glob("*.dylib", name, false);
+}
+
+static char folded(char c, bool ignore_case)
+{
+    return ignore_case && c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+static bool same(char pattern, char c, bool ignore_case)
+{
+    return pattern == '?' ? c != 0 : folded(pattern, ignore_case) == folded(c, ignore_case);
+}
+
+bool fb_glob(const char *pattern, const char *name, bool ignore_case)
+{
+    const char *star = NULL, *from = NULL;
+    while (*name != 0) {
+        if (*pattern == '*') {
+            star = ++pattern;
+            from = name;
+        } else if (*pattern != 0 && same(*pattern, *name, ignore_case)) {
+            pattern++;
+            name++;
+        } else if (star != NULL) { // the last star takes one more; earlier ones need not
+            pattern = star;
+            name = ++from;
+        } else {
+            return false;
+        }
+    }
+    while (*pattern == '*')
+        pattern++;
+    return *pattern == 0;
+}

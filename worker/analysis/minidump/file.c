@@ -1,0 +1,193 @@
+/*
+ * worker/analysis/minidump/file.c -- the skeleton of a minidump: header, directory, and the
+ * order in which the streams are read, so that none needs a later one.
+ *
+ *      0  MDMP | version | streams | rva of directory | checksum | time | flags (8)
+ *     32  directory: { type, size, rva } ...          wherever its rva says
+ *
+ * Of two streams of one type the first that can be read counts. A stream that runs out of the
+ * file is read as far as it goes: cut uploads are common, and most lists bear it.
+ */
+#include "minidump/parts.h"
+
+enum {
+    HEADER_SIZE = 32,
+    ENTRY_SIZE = 12,
+    VERSION_LOW = 0xA793,
+    SIGNATURE = 0x504D444D,
+    SIGNATURE_SWAPPED = 0x4D444D50,
+};
+
+/* What a collector is handed instead: said by name, since "not a minidump" helps nobody. */
+static const struct {
+    const char *magic;
+    size_t n;
+    const char *what;
+} others[] = {
+    {"PAGEDU64",         8, "a Windows kernel dump (64-bit), not a minidump"   },
+    {"PAGEDUMP",         8, "a Windows kernel dump (32-bit), not a minidump"   },
+    {"MSCF",             4, "a CAB archive: unpack it and send the dump inside"},
+    {"\x1F\x8B",         2, "gzip data: unpack it and send the dump inside"    },
+    {"\x28\xB5\x2F\xFD", 4, "zstd data: unpack it and send the dump inside"    },
+    {"\x7F\x45LF",       4, "an ELF file (a core dump?), not a minidump"       },
+};
+
+static struct fb_err not_a_minidump(struct fb_span file)
+{
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (file.n >= others[i].n && memcmp(file.p, others[i].magic, others[i].n) == 0)
+            return FB_FAIL(MALFORMED, others[i].what, 0);
+    if (file.n < HEADER_SIZE)
+        return FB_FAIL(TRUNCATED, "shorter than the header of a minidump", file.n);
+    return FB_FAIL(MALFORMED, "not a minidump: it does not begin with MDMP", 0);
+}
+
+void *fb_md_alloc(struct fb_md *m, size_t n, size_t size, size_t align)
+{
+    void *p = m->full ? NULL : fb_arena_new(m->arena, n, size, align);
+    m->full |= p == NULL;
+    return p;
+}
+
+bool fb_md_has(const struct fb_dump *dump, enum fb_md_type type)
+{
+    for (size_t i = 0; i < dump->n_streams; i++)
+        if (dump->streams[i].type == (uint32_t)type)
+            return true;
+    return false;
+}
+
+static struct fb_err read_directory(struct fb_md *m, uint32_t claimed, uint32_t rva)
+{
+    struct fb_reader r = fb_md_reader(m, fb_span_clip(m->file, rva, UINT64_MAX));
+    size_t n = fb_read_room(&r, claimed, ENTRY_SIZE);
+    if (n == 0)
+        return FB_FAIL(TRUNCATED, "not one entry of the stream directory can be read", rva);
+    if (n < claimed || n > FB_MD_STREAMS_MAX)
+        fb_note(m->notes, FB_NOTE_CUT_LIST, "the directory claims more streams than we read",
+                rva);
+    n = n < FB_MD_STREAMS_MAX ? n : FB_MD_STREAMS_MAX;
+    struct fb_stream_row *v = FB_MD_NEW(m, struct fb_stream_row, n);
+    for (size_t i = 0; v != NULL && i < n; i++) {
+        v[i].type = fb_read_u32(&r);
+        v[i].size = fb_read_u32(&r);
+        v[i].at = fb_read_u32(&r);
+        if (v[i].type != 0 && v[i].size != 0 && fb_span_sub(m->file, v[i].at, v[i].size).n == 0)
+            fb_note(m->notes, FB_NOTE_TRUNCATED, "a stream reaches beyond the file", v[i].at);
+    }
+    m->dump->streams = v;
+    m->dump->n_streams = v != NULL ? n : 0;
+    return FB_NO_ERR;
+}
+
+static struct fb_err read_header(struct fb_md *m)
+{
+    struct fb_reader r = fb_md_reader(m, m->file);
+    uint32_t signature = fb_read_u32(&r);
+    if (signature == SIGNATURE_SWAPPED) {
+        r.big = m->big = m->dump->swapped = true;
+        fb_note(m->notes, FB_NOTE_BYTE_ORDER, "every number is swapped", 0);
+    } else if (signature != SIGNATURE) {
+        return not_a_minidump(m->file);
+    }
+    uint32_t version = fb_read_u32(&r);
+    uint32_t streams = fb_read_u32(&r);
+    uint32_t directory = fb_read_u32(&r);
+    fb_read_skip(&r, 4); // checksum: nobody fills it in
+    m->dump->time = fb_read_u32(&r);
+    m->dump->flags = fb_read_u64(&r);
+    if (fb_failed(r.err))
+        return not_a_minidump(m->file);
+    if ((version & 0xFFFF) != VERSION_LOW)
+        return FB_FAIL(MALFORMED, "a minidump of a version that nobody writes", 4);
+    return read_directory(m, streams, directory);
+}
+
+/* --- the streams, in their order -----------------------------------------------------------
+ */
+
+static void missing(struct fb_md *m, const char *what)
+{
+    fb_note(m->notes, FB_NOTE_MISSING_STREAM, what, FB_NOWHERE);
+}
+
+/* Read the first stream of `type` that can be read. */
+static bool read_type(struct fb_md *m, enum fb_md_type type, fb_md_part *part)
+{
+    bool done = false;
+    for (size_t i = 0; i < m->dump->n_streams && !m->full; i++) {
+        const struct fb_stream_row *row = &m->dump->streams[i];
+        if (row->type != (uint32_t)type)
+            continue;
+        if (done) {
+            fb_note(m->notes, FB_NOTE_DUPLICATE_STREAM, "a stream stands twice", row->at);
+            continue;
+        }
+        struct fb_md_stream s = {fb_span_clip(m->file, row->at, row->size), row->size};
+        done = !fb_failed(part(m, s));
+        if (!done && !m->full)
+            fb_note(m->notes, FB_NOTE_BAD_STREAM, "a stream cannot be read", row->at);
+    }
+    return done;
+}
+
+static const struct {
+    enum fb_md_type type;
+    fb_md_part *read;
+    const char *missing;           // the note when there is none; NULL: not every dump has it
+    void (*then)(struct fb_md *m); // what can be done only now
+} order[] = {
+    {FB_MD_SYSTEM_INFO,          fb_md_system,         "no SystemInfo: the machine is guessed",
+     fb_md_guess_system                                                                                               },
+    {FB_MD_MISC_INFO,            fb_md_misc,           NULL,                                     NULL                 },
+    {FB_MD_BREAKPAD_INFO,        fb_md_breakpad,       NULL,                                     NULL                 },
+    {FB_MD_MODULE_LIST,          fb_md_modules,        "no ModuleList: no address can be named", NULL                 },
+    {FB_MD_UNLOADED_MODULE_LIST, fb_md_unloaded,       NULL,                                     NULL                 },
+    {FB_MD_CRASHPAD_INFO,        fb_md_crashpad,       NULL,                                     NULL                 },
+    {FB_MD_THREAD_LIST,          fb_md_threads,        "no ThreadList: nothing to walk",         NULL                 },
+    {FB_MD_MEMORY_LIST,          fb_md_memory_list,    NULL,                                     NULL                 },
+    {FB_MD_MEMORY64_LIST,        fb_md_memory64_list,  NULL,                                     fb_md_memory         },
+    {FB_MD_MEMORY_INFO_LIST,     fb_md_memory_info,    NULL,                                     NULL                 },
+    {FB_MD_LINUX_MAPS,           fb_md_maps,           NULL,                                     fb_md_thread_contexts},
+    {FB_MD_THREAD_INFO_LIST,     fb_md_thread_info,    NULL,                                     NULL                 },
+    {FB_MD_THREAD_NAMES,         fb_md_thread_names,   NULL,                                     NULL                 },
+    {FB_MD_EXCEPTION,            fb_md_exception,      NULL,                                     fb_md_crashing       },
+    {FB_MD_ASSERTION,            fb_md_assertion,      NULL,                                     NULL                 },
+    {FB_MD_MAC_CRASH_INFO,       fb_md_mac_crash_info, NULL,                                     NULL                 },
+    {FB_MD_LINUX_CPUINFO,        fb_md_cpuinfo,        NULL,                                     NULL                 },
+    {FB_MD_LINUX_STATUS,         fb_md_status,         NULL,                                     NULL                 },
+    {FB_MD_LINUX_LSB,            fb_md_lsb,            NULL,                                     fb_md_last_errors    },
+};
+
+static void read_streams(struct fb_md *m)
+{
+    for (size_t i = 0; i < sizeof order / sizeof *order && !m->full; i++) {
+        if (!read_type(m, order[i].type, order[i].read) && order[i].missing != NULL)
+            missing(m, order[i].missing);
+        if (order[i].then != NULL && !m->full)
+            order[i].then(m);
+    }
+    if (m->dump->memory.n == 0)
+        missing(m, "no memory: stacks cannot be walked");
+}
+
+struct fb_err fb_minidump_read(struct fb_span file, struct fb_arena *arena,
+                               struct fb_notes *notes, struct fb_dump *out)
+{
+    *out = (struct fb_dump){
+        .file = file, .writer = "unknown", .modules.main = SIZE_MAX, .crashing = SIZE_MAX};
+    struct fb_md m = {.file = file,
+                      .arena = arena,
+                      .notes = notes,
+                      .dump = out,
+                      .text_left = FB_MD_TEXT_FREE + 3 * (uint64_t)file.n};
+    struct fb_err err = read_header(&m);
+    if (fb_failed(err))
+        return err;
+    read_streams(&m);
+    if (m.full)
+        return FB_FAIL(LIMIT, "the dump needs more memory than a report may cost", 0);
+    out->writer = fb_md_writer(&m);
+    out->completeness = fb_md_completeness(&m);
+    return FB_NO_ERR;
+}

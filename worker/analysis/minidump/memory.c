@@ -1,0 +1,133 @@
+/*
+ * worker/analysis/minidump/memory.c -- which bytes of the process the dump holds. Nothing is
+ * copied: a region is an address and a view into the file.
+ *
+ * Both lists and the stacks of the threads become one array, by start and then size. Overlaps
+ * stay; only exact repetitions go, since writers list each stack twice.
+ */
+#include "minidump/parts.h"
+
+#include "base/sort.h"
+
+enum { DESCRIPTOR_SIZE = 16, HEADER64_SIZE = 16, RVA_MIN = 32 };
+
+/* The lists wait until the threads are read, so that the array can be made in one piece. */
+struct fb_err fb_md_memory_list(struct fb_md *m, struct fb_md_stream s)
+{
+    if (s.bytes.n < 4)
+        return FB_FAIL(TRUNCATED, "a memory list without a count", s.bytes.off);
+    m->memory_list = s;
+    return FB_NO_ERR;
+}
+
+struct fb_err fb_md_memory64_list(struct fb_md *m, struct fb_md_stream s)
+{
+    if (s.bytes.n < HEADER64_SIZE)
+        return FB_FAIL(TRUNCATED, "a memory list without a count", s.bytes.off);
+    m->memory64_list = s;
+    return FB_NO_ERR;
+}
+
+static void add(struct fb_md *m, fb_addr start, uint64_t rva, uint64_t size)
+{
+    struct fb_memory *memory = &m->dump->memory;
+    struct fb_span bytes = fb_span_clip(m->file, rva, size);
+    if (size == 0 || size - 1 > UINT64_MAX - start) {
+        fb_note(m->notes, FB_NOTE_BAD_RANGE, "a memory region is empty or wraps", rva);
+        return;
+    }
+    if (bytes.n < size)
+        fb_note(m->notes, FB_NOTE_TRUNCATED, "a memory region reaches beyond the file", rva);
+    if (bytes.n == 0 || rva < RVA_MIN)
+        return;
+    memory->v[memory->n++] = (struct fb_region){start, bytes};
+}
+
+static void add_list(struct fb_md *m, const struct fb_md_list *list)
+{
+    struct fb_reader r = fb_md_reader(m, list->bytes);
+    for (size_t i = 0; i < list->n; i++) {
+        fb_addr start = fb_md_address(m, fb_read_u64(&r));
+        struct fb_md_location at = fb_md_location(&r);
+        add(m, start, at.rva, at.size);
+    }
+}
+
+/* Here the data of the regions follow one another, from one place on. */
+static void add_list64(struct fb_md *m, const struct fb_md_list *list, uint64_t rva)
+{
+    struct fb_reader r = fb_md_reader(m, list->bytes);
+    for (size_t i = 0; i < list->n; i++) {
+        fb_addr start = fb_md_address(m, fb_read_u64(&r));
+        uint64_t size = fb_read_u64(&r);
+        add(m, start, rva, size);
+        if (size > UINT64_MAX - rva) {
+            fb_note(m->notes, FB_NOTE_BAD_RANGE, "the sizes of memory regions overflow", rva);
+            return;
+        }
+        rva += size;
+    }
+}
+
+/* The 64-bit list, whose count has eight bytes and is followed by the place of the data. */
+static struct fb_md_list list64(struct fb_md *m, uint64_t *rva)
+{
+    struct fb_reader r = fb_md_reader(m, m->memory64_list.bytes);
+    uint64_t claimed = fb_read_u64(&r);
+    *rva = fb_read_u64(&r);
+    size_t n = fb_read_room(&r, claimed, DESCRIPTOR_SIZE);
+    if (r.in.n != 0 && (n < claimed || n > FB_MD_REGIONS_MAX))
+        fb_note(m->notes, FB_NOTE_CUT_LIST, "a memory list claims more than there is",
+                r.in.off);
+    n = n < FB_MD_REGIONS_MAX ? n : FB_MD_REGIONS_MAX;
+    return (struct fb_md_list){fb_span_clip(r.in, HEADER64_SIZE, n * DESCRIPTOR_SIZE), n,
+                               DESCRIPTOR_SIZE};
+}
+
+static int by_start(const void *pa, const void *pb)
+{
+    const struct fb_region *a = pa, *b = pb;
+    if (a->start != b->start)
+        return a->start < b->start ? -1 : 1;
+    if (a->bytes.n != b->bytes.n)
+        return a->bytes.n < b->bytes.n ? -1 : 1;
+    return a->bytes.off < b->bytes.off ? -1 : a->bytes.off > b->bytes.off;
+}
+
+static void put_in_order(struct fb_memory *memory)
+{
+    fb_sort(memory->v, memory->n, sizeof *memory->v, by_start);
+    size_t kept = 0;
+    for (size_t i = 0; i < memory->n; i++) {
+        const struct fb_region *region = &memory->v[i];
+        if (kept > 0 && memory->v[kept - 1].start == region->start &&
+            memory->v[kept - 1].bytes.n == region->bytes.n)
+            continue;
+        memory->v[kept++] = *region;
+        if (region->bytes.n > memory->longest)
+            memory->longest = region->bytes.n;
+    }
+    memory->n = kept;
+}
+
+void fb_md_memory(struct fb_md *m)
+{
+    struct fb_md_list list = {0};
+    if (m->memory_list.bytes.n != 0 &&
+        fb_failed(fb_md_list(m, m->memory_list, DESCRIPTOR_SIZE, FB_MD_REGIONS_MAX, &list)))
+        list.n = 0;
+    uint64_t rva64;
+    struct fb_md_list l64 = list64(m, &rva64);
+    const struct fb_threads *threads = &m->dump->threads;
+    struct fb_memory *memory = &m->dump->memory;
+    memory->v = FB_MD_NEW(m, struct fb_region, list.n + l64.n + threads->n);
+    if (memory->v == NULL)
+        return;
+    add_list(m, &list);
+    add_list64(m, &l64, rva64);
+    for (size_t i = 0; i < threads->n; i++)
+        if (threads->v[i].stack.n != 0)
+            memory->v[memory->n++] =
+                (struct fb_region){threads->v[i].stack_start, threads->v[i].stack};
+    put_in_order(memory);
+}

@@ -1,0 +1,159 @@
+/*
+ * worker/analysis/minidump/modules.c -- loaded and unloaded modules.
+ *
+ * Loaded ones are put in address order. Where two overlap the earlier one ends at the base of
+ * the later; of several with one base the first in the file counts, and the others are listed
+ * but hold nothing.
+ */
+#include "minidump/parts.h"
+
+#include "base/sort.h"
+
+enum {
+    ENTRY_SIZE = 108,
+    FIXED_INFO_SIZE = 52,
+    FIXED_INFO_TYPE = 36, // where in it
+    TYPE_APP = 1,
+    UNLOADED_SIZE = 24,
+};
+
+static const uint32_t FIXED_INFO = 0xFEEF04BD;
+
+static bool is_apple(const struct fb_md *m)
+{
+    return m->dump->system.os == FB_MACOS || m->dump->system.os == FB_IOS;
+}
+
+/* Folklore: Linux writers have four numbers and four words, and no use for halves. */
+static const char *version_text(struct fb_md *m, struct fb_span info)
+{
+    struct fb_reader r = fb_md_reader(m, info);
+    bool valid = fb_read_u32(&r) == FIXED_INFO;
+    fb_read_skip(&r, 4); // version of the struct
+    uint32_t words[4];
+    for (size_t i = 0; i < 4; i++)
+        words[i] = fb_read_u32(&r);
+    enum fb_os os = m->dump->system.os;
+    if (os != FB_LINUX && os != FB_ANDROID) {
+        words[3] = words[1] & 0xFFFF;
+        words[2] = words[1] >> 16;
+        words[1] = words[0] & 0xFFFF;
+        words[0] = words[0] >> 16;
+    }
+    if (!valid || (words[0] | words[1] | words[2] | words[3]) == 0)
+        return NULL; // nobody releases 0.0.0.0
+    char buffer[48];
+    struct fb_text text = fb_text_over(buffer, sizeof buffer);
+    fb_text_format(&text, "%u.%u.%u.%u", words[0], words[1], words[2], words[3]);
+    return fb_md_keep(m, &text);
+}
+
+static bool is_program(const struct fb_md *m, struct fb_span info)
+{
+    struct fb_reader r = fb_md_reader(m, info);
+    bool valid = fb_read_u32(&r) == FIXED_INFO;
+    fb_read_skip(&r, FIXED_INFO_TYPE - 4);
+    return fb_read_u32(&r) == TYPE_APP && valid;
+}
+
+/* `end` holds the place in the file until the list is in order. */
+static void read_module(struct fb_md *m, struct fb_reader r, size_t place,
+                        struct fb_module *module)
+{
+    module->base = fb_md_address(m, fb_read_u64(&r));
+    module->size = fb_read_u32(&r);
+    module->end = place;
+    module->checksum = fb_read_u32(&r);
+    module->timestamp = fb_read_u32(&r);
+    uint32_t name = fb_read_u32(&r);
+    struct fb_span info = fb_read_bytes(&r, FIXED_INFO_SIZE);
+    struct fb_md_location codeview = fb_md_location(&r);
+    struct fb_md_location misc = fb_md_location(&r);
+    module->path = fb_md_string(m, name);
+    module->name = fb_md_last_component(module->path);
+    module->version = version_text(m, info);
+    fb_md_identify(m, codeview, misc, module);
+    if (m->dump->modules.main == SIZE_MAX && is_apple(m) && is_program(m, info))
+        m->dump->modules.main = place;
+}
+
+static int by_base(const void *pa, const void *pb)
+{
+    const struct fb_module *a = pa, *b = pb;
+    if (a->base != b->base)
+        return a->base < b->base ? -1 : 1;
+    return a->end < b->end ? -1 : a->end > b->end;
+}
+
+/* The end of module `i`, given the base of the next other one. */
+static fb_addr end_of(struct fb_md *m, size_t i, fb_addr next)
+{
+    const struct fb_module *v = m->dump->modules.v;
+    bool repeated = i > 0 && v[i - 1].base == v[i].base;
+    if (v[i].size == 0 || v[i].size > UINT64_MAX - v[i].base || repeated) {
+        fb_note(m->notes, FB_NOTE_BAD_RANGE, "a module's range is empty, wraps or is taken",
+                FB_NOWHERE);
+        return v[i].base;
+    }
+    fb_addr end = v[i].base + v[i].size;
+    if (end <= next)
+        return end;
+    fb_note(m->notes, FB_NOTE_BAD_RANGE, "a module reaches into the next one", FB_NOWHERE);
+    return next;
+}
+
+static void put_in_order(struct fb_md *m)
+{
+    struct fb_modules *modules = &m->dump->modules;
+    fb_sort(modules->v, modules->n, sizeof *modules->v, by_base);
+    for (size_t i = 0; i < modules->n; i++)
+        m->module_order[modules->v[i].end] = (uint32_t)i;
+    fb_addr next = UINT64_MAX;
+    for (size_t i = modules->n; i-- > 0;) {
+        fb_addr above = next;
+        if (i > 0 && modules->v[i - 1].base != modules->v[i].base)
+            next = modules->v[i].base;
+        modules->v[i].end = end_of(m, i, above);
+    }
+}
+
+struct fb_err fb_md_modules(struct fb_md *m, struct fb_md_stream s)
+{
+    struct fb_md_list list;
+    struct fb_err err = fb_md_list(m, s, ENTRY_SIZE, FB_MD_MODULES_MAX, &list);
+    if (fb_failed(err))
+        return err;
+    struct fb_modules *modules = &m->dump->modules;
+    modules->v = FB_MD_NEW(m, struct fb_module, list.n);
+    m->module_order = FB_MD_NEW(m, uint32_t, list.n);
+    for (size_t i = 0; i < list.n && !m->full; i++)
+        read_module(m, fb_md_entry(m, &list, i), i, &modules->v[i]);
+    if (m->full)
+        return FB_NO_ERR;
+    modules->n = list.n;
+    put_in_order(m);
+    if (list.n != 0)
+        modules->main = m->module_order[modules->main != SIZE_MAX ? modules->main : 0];
+    return FB_NO_ERR;
+}
+
+struct fb_err fb_md_unloaded(struct fb_md *m, struct fb_md_stream s)
+{
+    struct fb_md_list list;
+    struct fb_err err = fb_md_sized_list(m, s, 4, UNLOADED_SIZE, FB_MD_UNLOADED_MAX, &list);
+    if (fb_failed(err))
+        return err;
+    struct fb_unloaded *v = FB_MD_NEW(m, struct fb_unloaded, list.n);
+    for (size_t i = 0; i < list.n && !m->full; i++) {
+        struct fb_reader r = fb_md_entry(m, &list, i);
+        v[i].base = fb_md_address(m, fb_read_u64(&r));
+        v[i].size = fb_read_u32(&r);
+        v[i].checksum = fb_read_u32(&r);
+        v[i].timestamp = fb_read_u32(&r);
+        v[i].name = fb_md_last_component(fb_md_string(m, fb_read_u32(&r)));
+        v[i].code_id = fb_md_pe_code_id(m, v[i].timestamp, v[i].size);
+    }
+    m->dump->unloaded = v;
+    m->dump->n_unloaded = m->full ? 0 : list.n;
+    return FB_NO_ERR;
+}

@@ -1,0 +1,112 @@
+/*
+ * worker/analysis/minidump/strings.c -- texts of a dump: counted UTF-16 and UTF-8 strings, and
+ * raw bytes. A bad text costs that text and a note.
+ */
+#include "minidump/parts.h"
+
+enum { UTF8_MAX = 3 }; // bytes that one UTF-16 unit, or one byte that is no UTF-8, may become
+
+static struct fb_span until_nul(struct fb_span bytes, size_t unit)
+{
+    for (size_t i = 0; i + unit <= bytes.n; i += unit)
+        if (bytes.p[i] == 0 && bytes.p[i + unit - 1] == 0)
+            return fb_span_sub(bytes, 0, i);
+    return bytes;
+}
+
+/* The budget is charged for what the text may take, and paid back what it did not. */
+static bool afford(struct fb_md *m, size_t n, uint64_t at)
+{
+    if (n <= m->text_left)
+        return true;
+    if (!m->text_spent)
+        fb_note(m->notes, FB_NOTE_LIMIT, "names share more text than the file has bytes", at);
+    m->text_spent = true;
+    return false;
+}
+
+static const char *keep(struct fb_md *m, struct fb_span bytes, size_t unit)
+{
+    size_t room = bytes.n / unit * UTF8_MAX + 1;
+    if (!afford(m, room, bytes.off))
+        return NULL;
+    size_t left = FB_NEW(m->arena, char, 0) != NULL ? m->arena->cap - m->arena->used : 0;
+    if (left < room) {
+        m->full = true;
+        return NULL;
+    }
+    struct fb_text text = fb_text_over(fb_arena_take(m->arena, room), room);
+    if (unit == 1)
+        fb_text_utf8(&text, bytes);
+    else if (m->big)
+        fb_text_utf16be(&text, bytes);
+    else
+        fb_text_utf16(&text, bytes);
+    fb_arena_give_back(m->arena, room - text.n - 1);
+    m->text_left -= text.n + 1;
+    if (strstr(text.p, "\xEF\xBF\xBD") != NULL)
+        fb_note(m->notes, FB_NOTE_BAD_TEXT, "a text is not valid Unicode", bytes.off);
+    return text.p;
+}
+
+static const char *text(struct fb_md *m, struct fb_span bytes, size_t unit, size_t max)
+{
+    bytes = until_nul(bytes, unit);
+    if (bytes.n > max) {
+        fb_note(m->notes, FB_NOTE_BAD_TEXT, "a text is too long and was cut", bytes.off);
+        bytes = fb_span_sub(bytes, 0, max);
+    }
+    return keep(m, bytes, unit);
+}
+
+const char *fb_md_text16(struct fb_md *m, struct fb_span bytes)
+{
+    return text(m, fb_span_sub(bytes, 0, bytes.n & ~(size_t)1), 2, FB_MD_STRING_MAX);
+}
+
+const char *fb_md_text8(struct fb_md *m, struct fb_span bytes, size_t max)
+{
+    return text(m, bytes, 1, max);
+}
+
+/* The bytes of a counted string. False, with a note, when they are not all there: a name that
+ * swallowed the rest of the file would say less than none. */
+static bool counted(struct fb_md *m, uint64_t rva, struct fb_span *out)
+{
+    if (rva == 0)
+        return false;
+    struct fb_reader r = fb_md_reader(m, fb_span_clip(m->file, rva, UINT64_MAX));
+    uint32_t n = fb_read_u32(&r);
+    *out = fb_read_bytes(&r, n);
+    if (fb_failed(r.err))
+        fb_note(m->notes, FB_NOTE_BAD_TEXT, "a string reaches beyond the file", rva);
+    return !fb_failed(r.err);
+}
+
+const char *fb_md_string(struct fb_md *m, uint64_t rva)
+{
+    struct fb_span bytes;
+    return counted(m, rva, &bytes) ? fb_md_text16(m, bytes) : NULL;
+}
+
+const char *fb_md_string8(struct fb_md *m, uint64_t rva)
+{
+    struct fb_span bytes;
+    return counted(m, rva, &bytes) ? text(m, bytes, 1, FB_MD_STRING_MAX) : NULL;
+}
+
+const char *fb_md_last_component(const char *path)
+{
+    const char *last = path;
+    for (const char *p = path; p != NULL && *p != 0; p++)
+        if ((*p == '/' || *p == '\\') && p[1] != 0)
+            last = p + 1;
+    return last;
+}
+
+const char *fb_md_keep(struct fb_md *m, const struct fb_text *text)
+{
+    char *copy = fb_arena_text(m->arena, text->p, text->n);
+    m->full |= copy == NULL;
+    return copy;
+}

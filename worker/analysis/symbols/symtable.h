@@ -1,0 +1,64 @@
+/*
+ * worker/analysis/symbols/symtable.h -- the tables of one symbol file: symread.c fills them,
+ * symfile.c searches them. Nobody else looks inside.
+ *
+ * Functions, files, origins and publics are sorted; the lines and inlined ranges of a function
+ * stand together and are sorted within it. Their addresses are offsets from the function's
+ * first byte, which halves the largest tables. A name's place in the text is also its place in
+ * the file, so that the sort needs no further key to tell the first record from the last.
+ */
+#pragma once
+#include "symbols/symfile.h"
+
+#define FB_SYM_NONE UINT32_MAX
+
+struct fb_sym_name { // a view into the text
+    const uint8_t *p;
+    size_t n;
+};
+struct fb_sym_numbered { // FILE and INLINE_ORIGIN; where two share a number, the last one
+                         // counts
+    uint32_t number;
+    uint32_t file; // an old origin says where it is defined; FB_SYM_NONE otherwise
+    struct fb_sym_name name;
+};
+struct fb_sym_line {
+    uint32_t at, size, line, file;
+};
+struct fb_sym_site {             // one INLINE record: who was inlined, and where the call stood
+    uint32_t line, file, origin; // file: FB_SYM_NONE in the old form
+};
+struct fb_sym_range { // one range of such a record
+    uint32_t depth, at, size, site;
+};
+struct fb_sym_func {
+    uint64_t at, size;
+    struct fb_sym_name name;
+    uint32_t first_line, n_lines, first_range, n_ranges;
+    uint32_t outer; // nearest function before this one that reaches further
+};
+struct fb_sym_public {
+    uint64_t at;
+    struct fb_sym_name name;
+};
+
+/* One row per table: member, type of its elements. Counted in the first pass, filled in the
+ * second. */
+#define FB_SYM_TABLES(X)                                                                       \
+    X(files, struct fb_sym_numbered)                                                           \
+    X(origins, struct fb_sym_numbered)                                                         \
+    X(funcs, struct fb_sym_func)                                                               \
+    X(lines, struct fb_sym_line)                                                               \
+    X(sites, struct fb_sym_site)                                                               \
+    X(ranges, struct fb_sym_range)                                                             \
+    X(publics, struct fb_sym_public)
+
+struct fb_symfile {
+#define X(table, type)                                                                         \
+    type *table;                                                                               \
+    size_t n_##table;
+    FB_SYM_TABLES(X)
+#undef X
+    const char *debug_id, *debug_file;
+    bool corrupt;
+};

@@ -1,0 +1,127 @@
+/*
+ * worker/analysis/unwind/evidence.c -- what speaks for a word being a return address.
+ *
+ * Cheap questions come first, since a scan asks of every word on the stack: the range of all
+ * modules, the module, the protection of its page; then the bytes before it, and last of all
+ * the symbols.
+ */
+#include "unwind/ladder.h"
+
+#include "disasm/insn.h"
+
+enum {
+    HEADER_SIZE = 0x1000,  // a Windows image begins with headers: no code in its first page
+    FAR_APART = 64 * 1024, // hardly a function is longer
+    KERNEL_BIT = 55
+};
+
+const struct fb_module *fb_code_module(const struct fb_unwinder *w, fb_addr a)
+{
+    if (a < w->code_start || a >= w->code_end)
+        return NULL;
+    return fb_module_at(&w->env->dump->modules, a);
+}
+
+bool fb_may_execute(const struct fb_unwinder *w, fb_addr a)
+{
+    const struct fb_page *page = fb_page_at(&w->env->dump->pages, a);
+    if (page != NULL)
+        return (page->access & FB_PAGE_EXECUTE) != 0;
+    return fb_code_module(w, a) != NULL;
+}
+
+fb_addr fb_code_address(const struct fb_unwinder *w, uint64_t word)
+{
+    enum fb_arch arch = w->env->dump->system.arch;
+    if (arch == FB_ARM)
+        return word & ~UINT64_C(1);
+    if (arch != FB_ARM64 || fb_code_module(w, word) != NULL)
+        return word;
+    fb_addr plain =
+        (word >> KERNEL_BIT & 1) != 0 ? word | w->not_address : word & ~w->not_address;
+    return fb_code_module(w, plain) != NULL ? plain : word;
+}
+
+/* The function at `a`, whose name is not kept. @return false: no symbol */
+static bool function_at(const struct fb_unwinder *w, const struct fb_module *module, fb_addr a,
+                        uint64_t *start)
+{
+    const struct fb_symbols *symbols = w->env->symbols;
+    struct fb_symbol found;
+    size_t before = w->arena->used;
+    bool hit = symbols->lookup(symbols->self, module, a - module->base, w->arena, &found);
+    fb_arena_give_back(w->arena, w->arena->used - before);
+    if (hit)
+        *start = found.function_rva;
+    return hit;
+}
+
+static bool has_symbols(const struct fb_unwinder *w, const struct fb_module *module)
+{
+    const struct fb_symbols *symbols = w->env->symbols;
+    return symbols != NULL && symbols->state(symbols->self, module) == FB_SYMBOLS_LOADED;
+}
+
+bool fb_other_function(const struct fb_unwinder *w, fb_addr a, fb_addr b)
+{
+    const struct fb_module *in_a = fb_code_module(w, a), *in_b = fb_code_module(w, b);
+    uint64_t start_a, start_b;
+    if (in_a != in_b)
+        return true;
+    if (in_a != NULL && has_symbols(w, in_a) && function_at(w, in_a, a, &start_a) &&
+        function_at(w, in_a, b, &start_b))
+        return start_a != start_b;
+    return (a > b ? a - b : b - a) > FAR_APART;
+}
+
+/* Symbols refute an address that no function covers, and a pointer to a function: unless a call
+ * stands before it, which then does not return. */
+static bool symbols_refute(const struct fb_unwinder *w, const struct fb_module *module,
+                           fb_addr a, bool after_call)
+{
+    uint64_t start;
+    if (!has_symbols(w, module))
+        return false;
+    if (!function_at(w, module, a - 1, &start))
+        return true;
+    return !after_call && function_at(w, module, a, &start) && start == a - module->base;
+}
+
+enum fb_evidence fb_return_evidence(const struct fb_unwinder *w, uint64_t word)
+{
+    const struct fb_dump *dump = w->env->dump;
+    fb_addr a = fb_code_address(w, word);
+    if (a < FB_LOWEST_CODE)
+        return FB_EVIDENCE_NONE;
+    const struct fb_module *module = fb_code_module(w, a);
+    const struct fb_page *page = fb_page_at(&dump->pages, a);
+    if (page != NULL ? (page->access & FB_PAGE_EXECUTE) == 0
+                     : module == NULL && dump->pages.source != FB_PAGES_NONE)
+        return FB_EVIDENCE_NONE;
+    if (module == NULL && page == NULL)
+        return FB_EVIDENCE_STRAY;
+    if (module != NULL && dump->system.os == FB_WINDOWS && a - module->base < HEADER_SIZE)
+        return FB_EVIDENCE_NONE;
+    bool thumb = dump->system.arch == FB_ARM;
+    int call = fb_disasm_call_before(dump->system.arch, &dump->memory, thumb ? word : a);
+    if (call == 0 || (module != NULL && symbols_refute(w, module, a, call == 1)))
+        return FB_EVIDENCE_NONE;
+    return call == 1 ? FB_EVIDENCE_PROVED : FB_EVIDENCE_LIKELY;
+}
+
+bool fb_in_stack(const struct fb_unwinder *w, fb_addr a)
+{
+    return a >= w->stack_start && a - w->stack_start < w->stack.n;
+}
+
+bool fb_stack_word(const struct fb_unwinder *w, fb_addr a, uint64_t *out)
+{
+    if (!fb_in_stack(w, a))
+        return false;
+    struct fb_reader r = {.in = fb_span_sub(w->stack, a - w->stack_start, w->names->word)};
+    uint64_t word = fb_read_le(&r, w->names->word);
+    if (fb_failed(r.err))
+        return false;
+    *out = word;
+    return true;
+}

@@ -1,0 +1,67 @@
+/*
+ * worker/analysis/unwind/ladder.h -- what the parts of the walker promise each other.
+ *
+ * A rung is one way to find a caller; all have one signature, so that a ladder is a table and a
+ * new method one row. A rung proposes, walk.c checks: what no caller may be, no rung need know.
+ */
+#pragma once
+#include "unwind/walk.h"
+
+struct fb_unwinder { // what stays the same during one walk
+    const struct fb_walk_env *env;
+    struct fb_arena *arena; // scratch for look-ups, given back at once
+    const struct fb_reg_names *names;
+    struct fb_span stack; // the captured bytes of the stack
+    fb_addr stack_start;
+    fb_addr code_start, code_end; // of all modules: a cheap first answer
+    uint64_t not_address;         // bits that a pointer may carry besides its address
+};
+
+/** Propose a caller of `callee`: at least ip and sp of `caller`, which begins without a known
+ * register. An ip below FB_LOWEST_CODE says that the stack ends here. @return false: no idea */
+typedef bool fb_unwind_fn(const struct fb_unwinder *w, const struct fb_frame *callee,
+                          struct fb_regs *caller);
+fb_unwind_fn fb_unwind_bad_call, fb_unwind_leaf, fb_unwind_lr;   // leaf.c
+fb_unwind_fn fb_unwind_fp, fb_unwind_fp_arm, fb_unwind_fp_thumb; // fp.c
+fb_unwind_fn fb_unwind_scan;                                     // scan.c
+
+enum { FB_LOWEST_CODE = 4096 };
+struct fb_rung {
+    const char *method;
+    enum fb_trust trust;
+    fb_unwind_fn *unwind;
+};
+struct fb_ladder {
+    enum fb_arch arch;
+    enum fb_os os;                    // FB_OS_UNKNOWN: any
+    unsigned call;                    // bytes that lead from a return address into the call
+    bool link_register;               // a call does not touch the stack: sp may stay
+    uint64_t callee_saved;            // registers by bit
+    const struct fb_rung *const rung; // up to the one without a method
+};
+/** The ladder of a machine; NULL when we have none. */
+const struct fb_ladder *fb_ladder_for(enum fb_arch arch, enum fb_os os);
+
+/* --- evidence.c -----------------------------------------------------------------------------
+ */
+
+/* How much a word looks like a return address. STRAY: no module holds it, and nobody says what
+ * its page is. LIKELY: in code. PROVED: behind a call. */
+enum fb_evidence {
+    FB_EVIDENCE_NONE,
+    FB_EVIDENCE_STRAY,
+    FB_EVIDENCE_LIKELY,
+    FB_EVIDENCE_PROVED
+};
+enum fb_evidence fb_return_evidence(const struct fb_unwinder *w, uint64_t word);
+/** Whether `a` may hold code: false only when the dump says that it does not. */
+bool fb_may_execute(const struct fb_unwinder *w, fb_addr a);
+/** The module that holds `a`, NULL when none does. */
+const struct fb_module *fb_code_module(const struct fb_unwinder *w, fb_addr a);
+/** Whether two addresses surely lie in different functions. */
+bool fb_other_function(const struct fb_unwinder *w, fb_addr a, fb_addr b);
+/** A code pointer without authentication, tag and Thumb bits. */
+fb_addr fb_code_address(const struct fb_unwinder *w, uint64_t word);
+/** One word of the stack. @return false: not captured */
+bool fb_stack_word(const struct fb_unwinder *w, fb_addr a, uint64_t *out);
+bool fb_in_stack(const struct fb_unwinder *w, fb_addr a);

@@ -1,0 +1,75 @@
+/*
+ * worker/analysis/unwind/leaf.c -- callers of functions that have no frame yet, or never will.
+ *
+ * All three only speak of the context frame: of any other we know that it has made a call.
+ */
+#include "unwind/ladder.h"
+
+/* Everything but ip and sp stays as it is; what the ABI does not save, walk.c forgets. */
+static bool return_to(const struct fb_unwinder *w, const struct fb_frame *callee, uint64_t word,
+                      fb_addr sp, struct fb_regs *caller)
+{
+    *caller = callee->regs;
+    fb_reg_set(caller, w->names->ip, fb_code_address(w, word));
+    fb_reg_set(caller, w->names->sp, sp);
+    return true;
+}
+
+static bool from_stack(const struct fb_unwinder *w, const struct fb_frame *callee,
+                       struct fb_regs *caller)
+{
+    uint64_t word;
+    if (!fb_stack_word(w, callee->sp, &word) ||
+        fb_return_evidence(w, word) < FB_EVIDENCE_LIKELY)
+        return false;
+    return return_to(w, callee, word, callee->sp + w->names->word, caller);
+}
+
+static bool link_register(const struct fb_unwinder *w, const struct fb_frame *callee,
+                          uint64_t *out)
+{
+    int lr = w->env->dump->system.arch == FB_ARM64 ? FB_LR64 : FB_LR32;
+    if (!fb_reg_known(&callee->regs, lr) ||
+        fb_return_evidence(w, callee->regs.v[lr]) < FB_EVIDENCE_LIKELY)
+        return false;
+    *out = callee->regs.v[lr];
+    return true;
+}
+
+/* Control went where no code is: through a null or wild pointer. If by a call, then the return
+ * address is where the call has put it, untouched. */
+bool fb_unwind_bad_call(const struct fb_unwinder *w, const struct fb_frame *callee,
+                        struct fb_regs *caller)
+{
+    enum fb_arch arch = w->env->dump->system.arch;
+    uint64_t lr;
+    if (callee->trust != FB_TRUST_CONTEXT || fb_may_execute(w, callee->lookup))
+        return false;
+    if (arch == FB_X86 || arch == FB_AMD64)
+        return from_stack(w, callee, caller);
+    return link_register(w, callee, &lr) && return_to(w, callee, lr, callee->sp, caller);
+}
+
+/* x64 Windows: code that did not move rsp needs no unwind data, and has none. */
+bool fb_unwind_leaf(const struct fb_unwinder *w, const struct fb_frame *callee,
+                    struct fb_regs *caller)
+{
+    return callee->trust == FB_TRUST_CONTEXT && from_stack(w, callee, caller);
+}
+
+/* ARM64: in a leaf, or before its prolog has run, a function's return address is in lr. After
+ * its first call, lr is stale and points back into the function itself; and once the record is
+ * stored, lr says nothing that the record does not. */
+bool fb_unwind_lr(const struct fb_unwinder *w, const struct fb_frame *callee,
+                  struct fb_regs *caller)
+{
+    uint64_t lr, stored;
+    if (callee->trust != FB_TRUST_CONTEXT || !link_register(w, callee, &lr))
+        return false;
+    fb_addr to = fb_code_address(w, lr);
+    if (fb_stack_word(w, fb_reg_fp(&callee->regs) + w->names->word, &stored) &&
+        fb_code_address(w, stored) == to)
+        return false;
+    return fb_other_function(w, to - 4, callee->lookup) &&
+           return_to(w, callee, lr, callee->sp, caller);
+}

@@ -1,0 +1,237 @@
+/*
+ * worker/analysis/unwind/walk.c -- frame by frame: ask the rungs, check what they propose, and
+ * stop with a reason.
+ *
+ * The walk first finds all frames and only then their names, so that frames stand in one block
+ * which grows to what is needed and no more. Every caller lies higher on the stack than its
+ * callee: that alone bounds the walk by the size of the stack, whatever its bytes say.
+ */
+#include "unwind/walk.h"
+#include "unwind/ladder.h"
+
+enum {
+    GUESSES_MAX = 4,             // scanned frames in a row, once there has been a better one
+    UNLOADED_MAX = 8,            // unloaded modules named per frame
+    STACK_MAX = 64 * 1024 * 1024 // of a stack that the thread list does not hold
+};
+
+struct walk { // what changes from frame to frame
+    struct fb_unwinder w;
+    const struct fb_ladder *ladder;
+    size_t scanned, guesses;
+    bool better; // some caller was not guessed
+};
+
+/* --- the stack and the addresses
+ * --------------------------------------------------------------------- */
+
+/* Bits beyond an address: what Crashpad says, else all beyond 47 bits or the highest module. */
+static uint64_t beyond_address(const struct fb_dump *dump, fb_addr highest)
+{
+    uint64_t address = (UINT64_C(1) << 47) - 1;
+    if (dump->system.arch != FB_ARM64)
+        return 0;
+    if (dump->address_mask != 0)
+        return dump->address_mask;
+    while (address < highest)
+        address = address << 1 | 1;
+    return ~address;
+}
+
+/* The captured stack: the thread's own when sp is in it, the memory at sp otherwise. When sp
+ * itself was not captured, a stack that overflowed, the thread's own again. */
+static void find_stack(struct fb_unwinder *w, const struct fb_thread *thread, fb_addr sp)
+{
+    bool own = sp >= thread->stack_start && sp - thread->stack_start < thread->stack.n;
+    struct fb_span there =
+        own ? (struct fb_span){0} : fb_memory_at(&w->env->dump->memory, sp, STACK_MAX);
+    w->stack = there.n != 0 ? there : thread->stack;
+    w->stack_start = there.n != 0 ? sp : thread->stack_start;
+}
+
+static struct fb_unwinder unwinder(const struct fb_walk_env *env,
+                                   const struct fb_thread *thread, const struct fb_regs *regs,
+                                   struct fb_arena *arena)
+{
+    const struct fb_modules *modules = &env->dump->modules;
+    struct fb_unwinder w = {
+        .env = env, .arena = arena, .names = fb_reg_names(env->dump->system.arch)};
+    w.code_start = modules->n != 0 ? modules->v[0].base : 0;
+    for (size_t i = 0; i < modules->n; i++)
+        if (modules->v[i].end > w.code_end)
+            w.code_end = modules->v[i].end;
+    w.not_address = beyond_address(env->dump, w.code_end);
+    find_stack(&w, thread, fb_reg_sp(regs));
+    return w;
+}
+
+/* --- one step
+ * ---------------------------------------------------------------------------------------- */
+
+static bool canonical(const struct fb_unwinder *w, fb_addr a)
+{
+    unsigned bits = w->env->dump->system.arch == FB_AMD64 ? 47 : 55;
+    if (w->names->word == sizeof(uint32_t))
+        return a <= UINT32_MAX;
+    return a >> bits == 0 || a >> bits == UINT64_MAX >> bits;
+}
+
+/* Whether `caller` can be one, whoever proposes it. Out of the context frame sp may stay where
+ * a call leaves it alone. */
+static bool passes(const struct walk *walk, const struct fb_frame *callee,
+                   const struct fb_regs *caller)
+{
+    const struct fb_unwinder *w = &walk->w;
+    fb_addr ip = fb_reg_ip(caller), sp = fb_reg_sp(caller);
+    bool stays = sp == callee->sp && walk->ladder->link_register &&
+                 callee->trust == FB_TRUST_CONTEXT && ip != callee->resume;
+    bool held = fb_in_stack(w, sp) || sp == w->stack_start + w->stack.n || stays;
+    return (sp > callee->sp || stays) && held && sp % w->names->word == 0 && canonical(w, ip) &&
+           canonical(w, sp);
+}
+
+static void keep_saved(const struct fb_ladder *ladder, const struct fb_reg_names *names,
+                       struct fb_regs *caller)
+{
+    caller->valid &= ladder->callee_saved | UINT64_C(1) << names->ip |
+                     UINT64_C(1) << names->sp | (names->fp >= 0 ? UINT64_C(1) << names->fp : 0);
+}
+
+static struct fb_frame frame_of(const struct walk *walk, const struct fb_rung *rung,
+                                const struct fb_regs *regs)
+{
+    fb_addr ip = fb_reg_ip(regs);
+    bool context = rung->trust == FB_TRUST_CONTEXT;
+    return (struct fb_frame){
+        .resume = ip,
+        .lookup = context ? fb_code_address(&walk->w, ip) : ip - walk->ladder->call,
+        .sp = fb_reg_sp(regs),
+        .trust = rung->trust,
+        .method = rung->method,
+        .regs = *regs,
+    };
+}
+
+/* Scanned frames in a row are guesses upon guesses, unless a call before each proves it. */
+static void count(struct walk *walk, const struct fb_rung *rung, const struct fb_frame *frame)
+{
+    bool scanned = rung->trust == FB_TRUST_SCAN;
+    bool proved = !scanned || fb_return_evidence(&walk->w, frame->resume) == FB_EVIDENCE_PROVED;
+    walk->scanned += scanned;
+    walk->guesses = proved ? 0 : walk->guesses + 1;
+    walk->better |= !scanned;
+}
+
+/* The caller of `callee`. @return NULL: found; else why not */
+static const char *step(struct walk *walk, const struct fb_frame *callee, struct fb_frame *out)
+{
+    for (const struct fb_rung *rung = walk->ladder->rung; rung->method != NULL; rung++) {
+        struct fb_regs caller = {.arch = callee->regs.arch};
+        if (rung->trust == FB_TRUST_SCAN && walk->scanned == FB_SCANNED_MAX)
+            return "limit of scanned frames";
+        if (rung->trust == FB_TRUST_SCAN && walk->better && walk->guesses == GUESSES_MAX)
+            return "only guesses are left";
+        if (!rung->unwind(&walk->w, callee, &caller))
+            continue;
+        if (fb_reg_ip(&caller) < FB_LOWEST_CODE)
+            return "end of the stack";
+        if (!passes(walk, callee, &caller))
+            continue;
+        keep_saved(walk->ladder, walk->w.names, &caller);
+        *out = frame_of(walk, rung, &caller);
+        count(walk, rung, out);
+        return NULL;
+    }
+    if (walk->w.stack.n == 0)
+        return "the stack was not captured";
+    return fb_in_stack(&walk->w, callee->sp) ? "no method finds a caller"
+                                             : "the stack pointer left the captured stack";
+}
+
+/* --- names
+ * -------------------------------------------------------------------------------------------
+ */
+
+static bool held_by(const struct fb_unloaded *u, fb_addr a)
+{
+    return a >= u->base && a - u->base < u->size;
+}
+
+static void name_unloaded(const struct fb_dump *dump, struct fb_arena *arena,
+                          struct fb_frame *f)
+{
+    const struct fb_unloaded **v = FB_NEW(arena, const struct fb_unloaded *, UNLOADED_MAX);
+    size_t n = 0;
+    for (size_t i = 0; v != NULL && i < dump->n_unloaded && n < UNLOADED_MAX; i++)
+        if (held_by(&dump->unloaded[i], f->lookup))
+            v[n++] = &dump->unloaded[i];
+    f->unloaded = v;
+    f->n_unloaded = n;
+}
+
+static void name_frame(const struct fb_unwinder *w, struct fb_arena *arena, struct fb_frame *f)
+{
+    const struct fb_symbols *symbols = w->env->symbols;
+    struct fb_symbol s = {0};
+    f->module = fb_code_module(w, f->lookup);
+    if (f->module == NULL)
+        name_unloaded(w->env->dump, arena, f);
+    if (f->module == NULL || symbols == NULL ||
+        symbols->state(symbols->self, f->module) == FB_SYMBOLS_MISSING ||
+        !symbols->lookup(symbols->self, f->module, f->lookup - f->module->base, arena, &s))
+        return;
+    f->function = s.function;
+    f->function_at = f->module->base + s.function_rva;
+    f->file = s.file;
+    f->line = s.line;
+    f->inlines = s.inlines;
+    f->n_inlines = s.n_inlines;
+}
+
+/* --- the whole
+ * --------------------------------------------------------------------------------------- */
+
+/* Room for all frames that a walk may have, or for as many as half of the arena holds: names
+ * and look-ups need the rest. */
+static struct fb_frame *room_for_frames(struct fb_arena *arena, size_t *cap)
+{
+    size_t half = (arena->cap - arena->used) / 2 / sizeof(struct fb_frame);
+    *cap = half < FB_FRAMES_MAX ? half : FB_FRAMES_MAX;
+    return *cap != 0 ? FB_NEW(arena, struct fb_frame, *cap) : NULL;
+}
+
+static void find_frames(struct walk *walk, const struct fb_regs *regs, struct fb_frame *v,
+                        size_t cap, struct fb_stack *out)
+{
+    static const struct fb_rung context = {"context", FB_TRUST_CONTEXT, NULL};
+    size_t n = 0;
+    const char *stop = NULL;
+    v[n++] = frame_of(walk, &context, regs);
+    while (stop == NULL && n < cap)
+        if ((stop = step(walk, &v[n - 1], &v[n])) == NULL)
+            n++;
+    *out = (struct fb_stack){v, n, stop != NULL ? stop : "limit of frames", stop == NULL};
+}
+
+struct fb_err fb_walk(const struct fb_walk_env *env, const struct fb_thread *thread,
+                      const struct fb_regs *regs, struct fb_arena *arena, struct fb_stack *out)
+{
+    struct walk walk = {.ladder = fb_ladder_for(env->dump->system.arch, env->dump->system.os)};
+    size_t cap;
+    if (walk.ladder == NULL || regs->valid == 0) {
+        *out = (struct fb_stack){.stop = regs->valid == 0 ? "no registers"
+                                                          : "no method for this processor"};
+        return FB_NO_ERR;
+    }
+    struct fb_frame *v = room_for_frames(arena, &cap);
+    if (v == NULL)
+        return FB_FAIL(LIMIT, "no room for the frames of a thread", 0);
+    walk.w = unwinder(env, thread, regs, arena);
+    find_frames(&walk, regs, v, cap, out);
+    fb_arena_give_back(arena, (cap - out->n) * sizeof *v);
+    for (size_t i = 0; i < out->n; i++)
+        name_frame(&walk.w, arena, &v[i]);
+    if (out->cut && cap < FB_FRAMES_MAX)
+        return FB_FAIL(LIMIT, "no room for all frames of a thread", 0);
+    return FB_NO_ERR;
+}
