@@ -26,7 +26,8 @@ def compile_alone(header, options):
 
 
 def main():
-    headers = sorted(header for root in ROOTS for header in pathlib.Path(root).rglob("*.h"))
+    headers = sorted(header for root in ROOTS for header in pathlib.Path(root).rglob("*.h")
+                     if "crashlab" not in header.parts)  # those are for Windows
     if not headers:
         print("no header was found, so nothing was tested")
         return 1
