@@ -65,7 +65,7 @@ static void name_slot(struct slot *slot, const char *labels)
 {
     if (atomic_load_explicit(&slot->made, memory_order_relaxed))
         return;
-    strcpy(slot->labels, labels);
+    snprintf(slot->labels, sizeof slot->labels, "%s", labels);
     atomic_store_explicit(&slot->made, true, memory_order_release);
 }
 

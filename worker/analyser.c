@@ -107,7 +107,8 @@ static size_t pack(const Faultbucket__Analysis *out, uint8_t *answer, size_t roo
 static size_t work(void *user, struct fb_span job, uint8_t *answer, size_t room)
 {
     struct analyser *self = user;
-    Faultbucket__Analysis out = FAULTBUCKET__ANALYSIS__INIT;
+    Faultbucket__Analysis out;
+    faultbucket__analysis__init(&out);
     Faultbucket__Envelope *envelope = fb_envelope_unpack(job);
     const char *reason =
         envelope != NULL ? analyse(self, envelope, &out) : "not an envelope of ours";
@@ -115,9 +116,9 @@ static size_t work(void *user, struct fb_span job, uint8_t *answer, size_t room)
     if (n == 0) {
         faultbucket__analysis__init(&out);
         out.schema = 1;
-        out.error = (char *)(uintptr_t)(reason != NULL
-                                            ? reason
-                                            : "the analysis is larger than an answer may be");
+        const char *why =
+            reason != NULL ? reason : "the analysis is larger than an answer may be";
+        out.error = (char *)(uintptr_t)why; // protobuf-c only reads it;
         n = pack(&out, answer, room);
     }
     fb_envelope_free(envelope);

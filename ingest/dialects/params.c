@@ -16,7 +16,7 @@ static struct fb_span trim(struct fb_span s)
 
 static bool is_word(struct fb_span s, const char *word)
 {
-    return s.n == strlen(word) && strncasecmp((const char *)s.p, word, s.n) == 0;
+    return s.n != 0 && s.n == strlen(word) && strncasecmp((const char *)s.p, word, s.n) == 0;
 }
 
 /* The bytes of `s` before the first `stop`, all of them without one. */

@@ -60,7 +60,7 @@ static struct fb_err inflate_step(struct fb_body *body)
 
 struct fb_err fb_body_push(struct fb_body *body, struct fb_span in)
 {
-    struct fb_err err = FB_NO_ERR;
+    struct fb_err err;
     body->sent += in.n;
     if (!body->gzip)
         return hand_out(body, in);

@@ -1,6 +1,5 @@
 /*
- * snapshot.c -- reads a stopped process: threads, modules, and the memory that a dump shall
- * have.
+ * snapshot.c -- reads a stopped process: threads, modules, the memory that a dump shall have.
  *
  * Memory is a list of ranges: the used stacks, what lies round instruction pointers, registers
  * and parameters of the exception, and the TEBs; cut to what can be read, sorted, and merged,

@@ -26,7 +26,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "support" / "services"))
 import services  # noqa: E402
 
-BUILD = pathlib.Path(os.environ.get("FAULTBUCKET_BUILD", HERE.parent.parent / "build" / "dev"))
+BUILD = pathlib.Path(os.environ.get("FAULTBUCKET_BUILD", HERE.parent.parent / "build" / "dev")).resolve()
 CORPUS = pathlib.Path(os.environ.get("FAULTBUCKET_CORPUS", HERE.parent.parent.parent / "shared" / "corpus"))
 UPLOADS = CORPUS / "uploads"
 PROGRAM = BUILD / "bin" / "faultbucket-ingest"

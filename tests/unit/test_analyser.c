@@ -29,10 +29,12 @@ static struct job envelope(struct fb_span dump, uint64_t claim, bool damage)
     size_t n = dump.n != 0 ? ZSTD_compress(packed, room, dump.p, dump.n, 1) : 0;
     if (damage)
         packed[n / 2] ^= 0x55;
-    Faultbucket__Field field = FAULTBUCKET__FIELD__INIT, *fields[] = {&field};
+    Faultbucket__Field field, *fields[] = {&field};
+    faultbucket__field__init(&field);
     field.name = ver_name;
     field.value = ver;
-    Faultbucket__Envelope e = FAULTBUCKET__ENVELOPE__INIT;
+    Faultbucket__Envelope e;
+    faultbucket__envelope__init(&e);
     e.schema = 1;
     e.report_id = (ProtobufCBinaryData){sizeof id, id};
     e.dedup_key = (ProtobufCBinaryData){sizeof key, key};

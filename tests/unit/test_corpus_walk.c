@@ -18,10 +18,10 @@
 enum {
     ROOM = 128 * 1024 * 1024,
     TOP = 5,
+    SHOWN = 10,
     FIELDS = 12,
-    WINFAULT_FLOOR = 0, // of 18
-    TRACED_FLOOR = 0,   // of 63
-    AGREED_FLOOR = 0    // per cent
+    WINFAULT_FLOOR = 14, // of 18
+    TRACED_FLOOR = 29    // of 63
 };
 
 struct walked {
@@ -30,6 +30,15 @@ struct walked {
     struct fb_dump dump;
     struct fb_notes notes;
     struct fb_stack stack;
+};
+
+/* Where both references agree and we know better. */
+static struct {
+    const char *dump, *reason;
+    int met;
+} differences[] = {
+    {"win-exec_av_on_stack.dmp",
+     "code on the stack was called: the return address is on top of it, not up the ebp chain", 0},
 };
 
 static const char *corpus;
@@ -79,7 +88,7 @@ static void print_stack(const char *name, const struct fb_stack *stack, const ch
     if (!verbose)
         return;
     printf("%s: true %s\n", name, truth);
-    for (size_t i = 0; i < stack->n && i < 2 * TOP; i++) {
+    for (size_t i = 0; stack->v != NULL && i < stack->n && i < SHOWN; i++) {
         const struct fb_frame *f = &stack->v[i];
         printf("    %2zu %-13s %s+0x%llx\n", i, f->method,
                f->module != NULL ? f->module->name : "-",
@@ -212,6 +221,14 @@ static bool read_reference(const char *dump, const char *suffix, struct referenc
     return out->n != 0;
 }
 
+static bool is_different(const char *dump)
+{
+    for (size_t i = 0; i < COUNT(differences); i++)
+        if (strcmp(differences[i].dump, dump) == 0)
+            return ++differences[i].met > 0;
+    return false;
+}
+
 static void compare(const char *dump, size_t *same, size_t *of)
 {
     static struct reference first, second;
@@ -227,9 +244,10 @@ static void compare(const char *dump, size_t *same, size_t *of)
             ++*same;
             continue;
         }
-        printf("%s: frame %zu differs, reference 0x%llx, we 0x%llx\n", dump, i,
-               (unsigned long long)first.at[i],
-               (unsigned long long)(i < w.stack.n ? w.stack.v[i].lookup : 0));
+        if (!is_different(dump) &&
+            !CHECK(dump, w.stack.n > i && w.stack.v[i].lookup == first.at[i]))
+            fprintf(stderr, "  frame %zu: reference 0x%llx\n", i,
+                    (unsigned long long)first.at[i]);
         print_stack(dump, &w.stack, "-");
         break;
     }
@@ -248,6 +266,48 @@ static void compare_all(size_t *same, size_t *of)
         closedir(dir);
 }
 
+/* --- every thread of every dump, sound or damaged: a stack that only rises, and a reason
+ * ------- */
+
+static size_t walk_threads(const char *folder, const char *name)
+{
+    struct walked w;
+    size_t frames = 0;
+    walk(&w, folder, name);
+    struct fb_walk_env env = {.dump = &w.dump};
+    for (size_t t = 0; t < w.dump.threads.n; t++) {
+        const struct fb_thread *thread = &w.dump.threads.v[t];
+        struct fb_stack s = {0};
+        if (fb_failed(fb_walk(&env, thread, &thread->regs, &w.arena, &s)))
+            break;
+        CHECK(name, s.stop != NULL && s.n <= FB_FRAMES_MAX);
+        for (size_t i = 1; i < s.n; i++)
+            CHECK(name, s.v[i].sp >= s.v[i - 1].sp && s.v[i].resume >= 4096);
+        frames += s.n;
+    }
+    forget(&w);
+    return frames;
+}
+
+static void walk_everything(void)
+{
+    static const char *const folders[] = {"minidumps", "malformed", "traced"};
+    size_t dumps = 0, frames = 0;
+    for (size_t i = 0; i < COUNT(folders); i++) {
+        char path[4096];
+        snprintf(path, sizeof path, "%s/%s", corpus, folders[i]);
+        DIR *dir = opendir(path);
+        for (struct dirent *e; dir != NULL && (e = readdir(dir)) != NULL;)
+            if (strstr(e->d_name, ".tsv") == NULL && e->d_name[0] != '.') {
+                frames += walk_threads(folders[i], e->d_name);
+                dumps++;
+            }
+        if (dir != NULL)
+            closedir(dir);
+    }
+    printf("%zu frames in all threads of %zu files\n", frames, dumps);
+}
+
 int main(int argc, char **argv)
 {
     corpus = getenv("FAULTBUCKET_CORPUS");
@@ -259,6 +319,7 @@ int main(int argc, char **argv)
     int winfault = count_true("minidumps", winfault_found, &of_winfault);
     int traced = count_true("traced", traced_found, &of_traced);
     compare_all(&same, &of_same);
+    walk_everything();
     free(room);
     if (of_winfault == 0 && of_same == 0)
         return check_skip("no corpus; set FAULTBUCKET_CORPUS to its folder");
@@ -268,6 +329,9 @@ int main(int argc, char **argv)
            same, of_same);
     CHECK("winfault", winfault >= WINFAULT_FLOOR);
     CHECK("traced", traced >= TRACED_FLOOR);
-    CHECK("references", same * 100 >= of_same * AGREED_FLOOR);
+    for (size_t i = 0; i < COUNT(differences); i++) {
+        printf("differs: %s: %s\n", differences[i].dump, differences[i].reason);
+        CHECK(differences[i].dump, differences[i].met == 1);
+    }
     return check_done();
 }

@@ -8,6 +8,7 @@
 #include "disasm/insn.h"
 #include "support/check.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static size_t handles[FB_ARCH_OTHER];
@@ -17,9 +18,8 @@ static size_t from_hex(const char *hex, uint8_t *out)
 {
     size_t n = 0;
     for (; hex[2 * n] != '\0'; n++) {
-        unsigned byte;
-        sscanf(hex + 2 * n, "%2x", &byte);
-        out[n] = (uint8_t)byte;
+        const char digits[] = {hex[2 * n], hex[2 * n + 1], '\0'};
+        out[n] = (uint8_t)strtoul(digits, NULL, 16);
     }
     return n;
 }

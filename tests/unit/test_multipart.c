@@ -202,12 +202,12 @@ static const struct {
     enum fb_code code;
     size_t want; // length of what is written down
 } limits[] = {
-    {"name of 256",             0,    256, 1,             FB_OK,    256 + 1 + 1 + 1      },
-    {"name of 257 is cut",      0,    257, 1,             FB_OK,    256 + 1 + 1 + 2      },
-    {"value of 64 KiB",         0,    1,   64 * 1024,     FB_OK,    64 * 1024 + 3        },
-    {"longer value is cut",     0,    1,   64 * 1024 + 1, FB_OK,    64 * 1024 + 1 + 1 + 2},
-    {"header of 4 KiB at most", 4096, 1,   1,             FB_LIMIT, 0                    },
-    {"header just below",       4000, 1,   1,             FB_OK,    4                    },
+    {"name of 256",             0,    256, 1,         FB_OK,    256 + 1 + 1 + 1},
+    {"name of 257 is cut",      0,    257, 1,         FB_OK,    256 + 1 + 1 + 2},
+    {"value of 64 KiB",         0,    1,   65536,     FB_OK,    65536 + 3      },
+    {"longer value is cut",     0,    1,   65536 + 1, FB_OK,    65536 + 4      },
+    {"header of 4 KiB at most", 4096, 1,   1,         FB_LIMIT, 0              },
+    {"header just below",       4000, 1,   1,         FB_OK,    4              },
 };
 
 static void check_limits(void)
@@ -229,8 +229,8 @@ static size_t parse_many(const char *part, size_t n, enum fb_code want)
     size_t size = strlen(part);
     char *body = malloc(n * size + ROOM);
     for (size_t i = 0; i < n; i++)
-        memcpy(body + i * size, part, size);
-    memcpy(body + n * size, END, sizeof END);
+        snprintf(body + i * size, size + 1, "%s", part);
+    snprintf(body + n * size, ROOM, "%s", END);
     CHECK(part, parse(body, 0, 0, &got).code == want);
     free(body);
     return got.n;

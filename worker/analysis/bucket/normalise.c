@@ -139,8 +139,12 @@ static void put_angle(struct scan *s, const char *p, size_t n)
     else if (is_text(p, n, "<name omitted>") || contains(p, n, " as ") ||
              contains(p, n, " in "))
         copy_tidy(s->out, p, n);
-    else
+    else {
+        bool last = p + n == s->p + s->n; // Rust's f::<T> is f<T>
+        if (last && s->out->n > 2 && s->out->p[s->out->n - 1] == ':')
+            s->out->n -= 2;
         fb_text_str(s->out, "<T>");
+    }
 }
 
 /* Scopes in braces: lambdas and closures, whose numbers depend on the build. */

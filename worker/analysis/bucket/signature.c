@@ -56,6 +56,17 @@ static void put_module(const struct parts *parts, struct fb_text *out, const cha
         fb_text_str(out, name);
 }
 
+/* A function moves into an anonymous namespace, or out of it, without becoming another one; and
+ * not every symbol file says so. */
+static void put_symbol(struct fb_text *out, const char *name)
+{
+    static const char anonymous[] = "(anonymous namespace)::";
+    const char *next;
+    for (; (next = strstr(name, anonymous)) != NULL; name = next + sizeof anonymous - 1)
+        fb_text_put(out, name, (size_t)(next - name));
+    fb_text_str(out, name);
+}
+
 static void add_frame(struct parts *parts, const char *before, const struct fb_key_frame *f,
                       bool owner)
 {
@@ -67,7 +78,7 @@ static void add_frame(struct parts *parts, const char *before, const struct fb_k
         fb_text_char(&text, '!');
     }
     if (f->symbol)
-        fb_text_str(&text, f->name);
+        put_symbol(&text, f->name);
     else
         put_module(parts, &text, f->name);
     add_text(parts, &text, false);
@@ -81,6 +92,7 @@ struct choice {
     size_t n;
     size_t next;   // index behind the last one looked at
     bool relevant; // the last one ended the walk
+    bool poor;     // nothing but an irrelevant one was there
 };
 
 static bool usable(const struct fb_key_frame *f)
@@ -129,6 +141,7 @@ static void choose(const struct fb_key_frame *v, size_t n, enum fb_kind kind,
         if (usable(&v[i])) {
             chosen->v[chosen->n++] = &v[i];
             chosen->next = n;
+            chosen->poor = true;
         }
 }
 
@@ -144,17 +157,33 @@ static void add_chosen(struct parts *parts, const struct choice *chosen)
     }
 }
 
-/* The walk ended in somebody else's code: say where the program's own begins. */
+static void add_module(struct parts *parts, const char *before, const struct fb_module *m)
+{
+    char buffer[2 * PART_MAX];
+    struct fb_text text = fb_text_over(buffer, sizeof buffer);
+    fb_text_str(&text, before);
+    put_module(parts, &text, m->name);
+    add_text(parts, &text, false);
+}
+
+/* The walk ended in somebody else's code: say where the program's own begins. When all that we
+ * trust is irrelevant, a module found by scanning is better than one bucket for all aborts. */
 static void add_own(struct parts *parts, const struct choice *chosen,
                     const struct fb_key_frame *v, size_t n)
 {
-    const struct fb_key_frame *last = chosen->n != 0 ? chosen->v[chosen->n - 1] : NULL;
-    if (last == NULL || (chosen->relevant && last->frame->in_app))
+    if (chosen->relevant && chosen->v[chosen->n - 1]->frame->in_app)
         return;
     for (size_t i = chosen->next; i < n; i++) {
         bool own = usable(&v[i]) && v[i].frame->in_app && v[i].class == FB_FRAME_RELEVANT;
         if (own) {
             add_frame(parts, "~ ", &v[i], false);
+            return;
+        }
+    }
+    for (size_t i = 0; chosen->poor && i < n; i++) {
+        const struct fb_module *m = v[i].frame->module;
+        if (v[i].frame->in_app && m->name != NULL) {
+            add_module(parts, "~ ", m);
             return;
         }
     }
@@ -184,11 +213,12 @@ static bool add_cycle(struct parts *parts, const struct fb_key_frames *frames)
 /* --- without symbols
  * ----------------------------------------------------------------------------- */
 
-static void add_page(struct parts *parts, const struct fb_frame *f)
+static void add_page(struct parts *parts, const char *before, const struct fb_frame *f)
 {
     char buffer[2 * PART_MAX];
     struct fb_text text = fb_text_over(buffer, sizeof buffer);
     const struct fb_module *m = f->module;
+    fb_text_str(&text, before);
     put_module(parts, &text, m->name);
     fb_text_str(&text, "!@0x");
     fb_text_hex(&text, (f->lookup - m->base) >> PAGE_SHIFT, 1);
@@ -196,20 +226,26 @@ static void add_page(struct parts *parts, const struct fb_frame *f)
     add_part(parts, m->code_id != NULL ? m->code_id : "", true);
 }
 
-/* Pages of the first two modules, and which builds they are of. */
+/* Pages of the first two modules, and which builds they are of; of the program's own as well,
+ * when both are the system's. */
 static bool add_pages(struct parts *parts, const struct fb_key_frame *v, size_t n)
 {
+    enum { MODULES = 2 };
     const struct fb_module *seen = NULL;
-    for (size_t i = 0; i < n; i++) {
-        const struct fb_module *m = v[i].frame->module;
-        if (!usable(&v[i]) || m == NULL || m->name == NULL || m == seen)
+    size_t count = 0;
+    bool own = false;
+    for (size_t i = 0; i < n && !(count >= MODULES && own); i++) {
+        const struct fb_frame *f = v[i].frame;
+        if (!usable(&v[i]) || f->module->name == NULL || f->module == seen)
             continue;
-        add_page(parts, v[i].frame);
-        if (seen != NULL)
-            return true;
-        seen = m;
+        if (count >= MODULES && !f->in_app)
+            continue;
+        add_page(parts, count >= MODULES ? "~ " : "", f);
+        seen = f->module;
+        own |= f->in_app;
+        count++;
     }
-    return seen != NULL;
+    return count != 0;
 }
 
 /* Nothing but frames that we do not trust: their modules, not their pages. */
@@ -219,10 +255,7 @@ static bool add_low(struct parts *parts, const struct fb_key_frame *v, size_t n)
         const struct fb_module *m = v[i].frame->module;
         if (m == NULL || m->name == NULL)
             continue;
-        char buffer[2 * PART_MAX];
-        struct fb_text text = fb_text_over(buffer, sizeof buffer);
-        put_module(parts, &text, m->name);
-        add_text(parts, &text, false);
+        add_module(parts, "", m);
         return true;
     }
     return false;

@@ -16,8 +16,7 @@ struct record {
 static bool read_record(const struct fb_unwinder *w, fb_addr at, struct record *out)
 {
     size_t word = w->names->word;
-    return at % word == 0 && fb_stack_word(w, at, &out->fp) &&
-           fb_stack_word(w, at + word, &out->ra);
+    return fb_stack_word(w, at, &out->fp) && fb_stack_word(w, at + word, &out->ra);
 }
 
 /* Windows x64 keeps no chain: rbp is a register like others there, so 0 ends nothing, and only
@@ -32,7 +31,8 @@ static bool believable(const struct fb_unwinder *w, fb_addr at, const struct rec
 {
     bool rises = r->fp == 0 || (r->fp > at && fb_in_stack(w, r->fp));
     enum fb_evidence evidence = fb_return_evidence(w, r->ra);
-    if (w->env->dump->system.arch == FB_X86 && r->fp != 0 && r->fp <= at)
+    bool strict = w->env->dump->system.arch == FB_X86 || !keeps_chain(w->env->dump);
+    if (strict && !rises)
         return false;
     if (evidence == FB_EVIDENCE_STRAY)
         return rises && r->fp != 0 && keeps_chain(w->env->dump);
@@ -89,14 +89,19 @@ bool fb_unwind_fp(const struct fb_unwinder *w, const struct fb_frame *callee,
 }
 
 /* Folklore: gcc for 32-bit ARM lets r11 point at the stored lr, one word into the record; clang
- * at its begin. */
+ * at its begin. A record that ends the chain may be the one misread as the other. */
 bool fb_unwind_fp_arm(const struct fb_unwinder *w, const struct fb_frame *callee,
                       struct fb_regs *caller)
 {
-    if (follow_register(w, callee, FB_FP32, caller))
-        return true;
-    return fb_reg_known(&callee->regs, FB_FP32) &&
-           follow(w, callee, FB_FP32, callee->regs.v[FB_FP32] - w->names->word, caller);
+    struct fb_regs gcc = {.arch = callee->regs.arch};
+    bool found = follow_register(w, callee, FB_FP32, caller);
+    if ((found && fb_reg_ip(caller) != 0) || !fb_reg_known(&callee->regs, FB_FP32))
+        return found;
+    if (!follow(w, callee, FB_FP32, callee->regs.v[FB_FP32] - w->names->word, &gcc) ||
+        fb_reg_ip(&gcc) == 0)
+        return found;
+    *caller = gcc;
+    return true;
 }
 
 /* Thumb code, and all of iOS, uses r7. */

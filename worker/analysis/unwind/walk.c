@@ -70,12 +70,14 @@ static struct fb_unwinder unwinder(const struct fb_walk_env *env,
 
 static bool canonical(const struct fb_unwinder *w, fb_addr a)
 {
-    uint64_t top = a >> (w->env->dump->system.arch == FB_AMD64 ? 47 : 55);
-    return w->names->word == 4 ? a <= UINT32_MAX
-                               : top == 0 || top == UINT64_MAX >> (64 - 17) || top == 0x1FF;
+    unsigned bits = w->env->dump->system.arch == FB_AMD64 ? 47 : 55;
+    if (w->names->word == sizeof(uint32_t))
+        return a <= UINT32_MAX;
+    return a >> bits == 0 || a >> bits == UINT64_MAX >> bits;
 }
 
-/* Whether `caller` can be one. `*stop` is set only when nobody need look any further. */
+/* Whether `caller` can be one, whoever proposes it. Out of the context frame sp may stay where
+ * a call leaves it alone. */
 static bool passes(const struct walk *walk, const struct fb_frame *callee,
                    const struct fb_regs *caller)
 {
@@ -150,19 +152,19 @@ static const char *step(struct walk *walk, const struct fb_frame *callee, struct
  * -------------------------------------------------------------------------------------------
  */
 
+static bool held_by(const struct fb_unloaded *u, fb_addr a)
+{
+    return a >= u->base && a - u->base < u->size;
+}
+
 static void name_unloaded(const struct fb_dump *dump, struct fb_arena *arena,
                           struct fb_frame *f)
 {
-    const struct fb_unloaded *found[UNLOADED_MAX];
+    const struct fb_unloaded **v = FB_NEW(arena, const struct fb_unloaded *, UNLOADED_MAX);
     size_t n = 0;
-    for (size_t i = 0; i < dump->n_unloaded && n < UNLOADED_MAX; i++)
-        if (f->lookup >= dump->unloaded[i].base &&
-            f->lookup - dump->unloaded[i].base < dump->unloaded[i].size)
-            found[n++] = &dump->unloaded[i];
-    const struct fb_unloaded **v = FB_NEW(arena, const struct fb_unloaded *, n);
-    if (v == NULL || n == 0)
-        return;
-    memcpy(v, found, n * sizeof *v);
+    for (size_t i = 0; v != NULL && i < dump->n_unloaded && n < UNLOADED_MAX; i++)
+        if (held_by(&dump->unloaded[i], f->lookup))
+            v[n++] = &dump->unloaded[i];
     f->unloaded = v;
     f->n_unloaded = n;
 }

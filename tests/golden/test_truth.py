@@ -1,0 +1,99 @@
+"""The crash lab's truth against our analysis: what crashed, the verdict, and the stack.
+
+The exception and the address must be right in every dump. Verdicts that differ stand in a table with the reason. Of
+the stacks, without symbols and unwind tables, a floor must be reached: it is raised when the walker gets better.
+"""
+import csv
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+GOLDEN = ROOT / "tests/golden"
+PROGRAM = pathlib.Path(os.environ.get("FAULTBUCKET_BUILD", ROOT / "build/dev")) / "bin/faultbucket"
+FRAMES = 5
+
+# Stacks whose top five frames are all right, by architecture: never fewer.
+FLOOR = {"amd64": 38, "x86": 18}
+
+# fault: why our verdict may differ from the one that the whole rule table will give.
+NEEDS_TAINT = {"tainted_call", "tainted_write"}
+
+
+def analyses():
+    run = subprocess.run([PROGRAM, "analyze", "--json", GOLDEN / "dumps"], capture_output=True, check=True)
+    for line in run.stdout.splitlines():
+        document = json.loads(line)
+        yield pathlib.Path(document["file"]).name, document
+
+
+def crash_differs(row, document):
+    """The truth has what the exception record says; our access may be the recovered one, our address is not."""
+    crash = document["crash_info"]
+    if crash["code"] != row["code"]:
+        return f"code {crash['code']}, truth {row['code']}"
+    recorded = {0: "read", 1: "write", 8: "execute"}.get(int(crash["parameters"][0], 16)) if crash["parameters"] else None
+    if row["access"] != "-" and recorded != row["access"]:
+        return f"access {recorded}, truth {row['access']}"
+    address = int(crash["parameters"][1], 16) if row["access"] != "-" else int(crash["address"], 16)
+    if row["address"] != "-" and address != int(row["address"], 16):
+        return f"address {address:#x}, truth {row['address']}"
+    return None
+
+
+def verdict_differs(row, document):
+    verdict = document["exploitability"]["fb1"]
+    if row["bug"] in NEEDS_TAINT:
+        return None if verdict["class"] == "UNKNOWN" else f"{verdict['class']} without taint analysis"
+    return None if verdict["class"] == row["verdict"] else f"{verdict['class']} ({verdict['rule']}), truth {row['verdict']}"
+
+
+def place(frame, first):
+    """`module+0xRVA` as the truth has it: callers by their return address."""
+    step = 0 if first else 1
+    if frame["module"] is not None:
+        return f"{stem(frame['module'])}+{int(frame['module_offset'], 16) + step:#x}"
+    for unloaded in frame["unloaded_modules"]:
+        return f"{stem(unloaded['module'])}+{int(unloaded['offsets'][0], 16) + step:#x}"
+    return f"{int(frame['offset'], 16):#x}"
+
+
+def stem(module):
+    return module.rsplit(".", 1)[0].lower()
+
+
+def stack_right(row, document):
+    truth = row["stack_rva"].split(" < ")[:FRAMES]
+    frames = document["crashing_thread"]["frames"]
+    ours = [place(frame, i == 0) for i, frame in enumerate(frames)][: len(truth)]
+    return ours == truth, ours, truth
+
+
+def main():
+    with open(GOLDEN / "TRUTH.tsv", newline="") as table:
+        truth = {row["file"]: row for row in csv.DictReader(table, delimiter="\t")}
+    seen, failed, right, count = set(), 0, dict.fromkeys(FLOOR, 0), dict.fromkeys(FLOOR, 0)
+    for name, document in analyses():
+        row = truth[name]
+        seen.add(name)
+        for problem in filter(None, (crash_differs(row, document), verdict_differs(row, document))):
+            print(f"{name}: {problem}")
+            failed += 1
+        good, ours, wanted = stack_right(row, document)
+        right[row["arch"]] += good
+        count[row["arch"]] += 1
+        if not good and "-v" in sys.argv:
+            print(f"{name}: stack {ours}, truth {wanted}")
+    for arch, floor in FLOOR.items():
+        print(f"{arch}: {right[arch]} of {count[arch]} stacks have their true top five frames")
+        failed += right[arch] < floor or count[arch] == 0
+    for name in sorted(set(truth) - seen):
+        print(f"{name}: not analysed")
+        failed += 1
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
