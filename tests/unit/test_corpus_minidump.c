@@ -461,8 +461,10 @@ int main(void)
     const char *corpus = getenv("FAULTBUCKET_CORPUS");
     char pattern[1024];
     glob_t dumps = {0}, malformed = {0};
-    snprintf(pattern, sizeof pattern, "%s/minidumps/*.dmp", corpus != NULL ? corpus : "");
-    if (corpus == NULL || glob(pattern, 0, NULL, &dumps) != 0)
+    if (corpus == NULL)
+        corpus = "../shared/corpus";
+    snprintf(pattern, sizeof pattern, "%s/minidumps/*.dmp", corpus);
+    if (glob(pattern, 0, NULL, &dumps) != 0)
         return check_skip("no corpus: set FAULTBUCKET_CORPUS");
     arena_block = malloc(ARENA_SIZE);
     if (arena_block == NULL)
