@@ -85,8 +85,7 @@ static const struct argp argp = {
     NULL,
     NULL};
 
-/* --- one file
- * ------------------------------------------------------------------------------------- */
+/* --- one file ----------------------------------------------------------------------- */
 
 struct run {
     const struct options *options;
@@ -156,8 +155,7 @@ static void one_file(struct run *run, const char *path)
     fb_file_free(&file);
 }
 
-/* --- many files
- * ----------------------------------------------------------------------------------- */
+/* --- many files --------------------------------------------------------------------- */
 
 static bool looks_like_a_minidump(const char *path)
 {

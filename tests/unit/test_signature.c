@@ -181,7 +181,7 @@ static void test_rows(void)
     }
 }
 
-/* --- kinds that need more than a code ----------------------------------------------------- */
+/* --- kinds that need more than a code ----------------------------------------------- */
 
 static struct crashed *one_frame(enum fb_os os, uint32_t code)
 {
@@ -334,7 +334,7 @@ static void test_more_kinds(void)
     finish("no thread", c, "EMPTY | EXCEPTION_ACCESS_VIOLATION | no crashing thread");
 }
 
-/* --- keys --------------------------------------------------------------------------------- */
+/* --- keys --------------------------------------------------------------------------- */
 
 static void expect_key(const char *row, const struct crashed *c, const char *bytes, size_t n)
 {
@@ -440,7 +440,7 @@ static void test_product(void)
     free(c);
 }
 
-/* --- frames ------------------------------------------------------------------------------- */
+/* --- frames ------------------------------------------------------------------------- */
 
 static void test_classes(void)
 {
@@ -512,7 +512,7 @@ static void test_lists(void)
     CHECK("no row", fb_list_find("foo") == NULL);
 }
 
-/* --- hostile and starved ------------------------------------------------------------------ */
+/* --- hostile and starved ------------------------------------------------------------ */
 
 static void test_hostile(void)
 {

@@ -12,8 +12,7 @@
 
 typedef uint64_t fb_addr; // an address in the process that crashed: compared, never followed
 
-/* --- what was odd
- * --------------------------------------------------------------------------------- */
+/* --- what was odd ------------------------------------------------------------------- */
 
 /* Codes of notes: stable names, listed in docs/analysis-json.md. One row to add. */
 #define FB_NOTE_CODES(X)                                                                       \
@@ -52,8 +51,7 @@ struct fb_notes {
 /** Note something odd. `what` is a literal. */
 void fb_note(struct fb_notes *notes, enum fb_note_code code, const char *what, uint64_t at);
 
-/* --- the machine
- * ---------------------------------------------------------------------------------- */
+/* --- the machine -------------------------------------------------------------------- */
 
 enum fb_arch { FB_ARCH_UNKNOWN, FB_X86, FB_AMD64, FB_ARM, FB_ARM64, FB_ARCH_OTHER };
 enum fb_os { FB_OS_UNKNOWN, FB_WINDOWS, FB_MACOS, FB_IOS, FB_LINUX, FB_ANDROID, FB_OS_OTHER };
@@ -131,8 +129,7 @@ uint64_t fb_reg_ip(const struct fb_regs *r);
 uint64_t fb_reg_sp(const struct fb_regs *r);
 uint64_t fb_reg_fp(const struct fb_regs *r);
 
-/* --- the process
- * ---------------------------------------------------------------------------------- */
+/* --- the process -------------------------------------------------------------------- */
 
 struct fb_module {
     fb_addr base;

@@ -103,8 +103,7 @@ static struct fb_err read_header(struct fb_md *m)
     return read_directory(m, streams, directory);
 }
 
-/* --- the streams, in their order -----------------------------------------------------------
- */
+/* --- the streams, in their order ---------------------------------------------------- */
 
 static void missing(struct fb_md *m, const char *what)
 {
