@@ -65,15 +65,16 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
+// clang-format off
 static const struct argp_option flags[] = {
-    {"json",                                                         'j', NULL, 0, "One JSON document per line and file (docs/analysis-json.md)", 0},
-    {"pretty",                                                          'p', NULL, 0, "The same, indented", 0},
-    {"symbols", 's', "DIR", 0,
-     "Folder of Breakpad symbols, DIR/FILE/ID/NAME.sym; may be given again", 0},
-    {"product",                                                              'P', "NAME", 0, "Product of the bucket key; otherwise the dump says", 0},
-    {"color",  'c', "WHEN", 0, "auto (on a terminal), always or never", 0},
-    {0                                                            },
+    {"json",    'j', NULL,   0, "One JSON document per line and file (docs/analysis-json.md)", 0},
+    {"pretty",  'p', NULL,   0, "The same, indented", 0},
+    {"symbols", 's', "DIR",  0, "Folder of Breakpad symbols, DIR/FILE/ID/NAME.sym; may be given again", 0},
+    {"product", 'P', "NAME", 0, "Product of the bucket key; otherwise the dump says", 0},
+    {"color",   'c', "WHEN", 0, "auto (on a terminal), always or never", 0},
+    {0},
 };
+// clang-format on
 static const struct argp argp = {
     flags,
     parse,

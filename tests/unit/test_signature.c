@@ -296,7 +296,7 @@ static void test_thrown(void)
         crashed_exception(c, FB_WIN_CPP_EXCEPTION, i == 2 ? 3 : 4, 0x19930520, 0);
         c->a.dump.exception.parameters[2] = 0x10010;
         c->a.dump.exception.parameters[3] = 0x10000;
-        c->a.dump.memory = (struct fb_memory){&region, 1, region.bytes.n};
+        c->a.dump.memory = (struct fb_memory){&region, 1, region.bytes.n, false};
         finish("thrown", c, i == 0 ? "uncaught std::run_err | foo" : "foo");
     }
     struct crashed *c = one_frame(FB_MACOS, FB_EXC_NSEXCEPTION);

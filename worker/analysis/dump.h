@@ -167,6 +167,7 @@ struct fb_memory {
     struct fb_region *v; // by start, then size; may overlap
     size_t n;
     uint64_t longest; // size of the longest region: how far back a look-up must go
+    bool big;         // the process kept its words most significant byte first
 };
 
 enum fb_page_source { FB_PAGES_NONE, FB_PAGES_MEMORY_INFO, FB_PAGES_MAPS };
@@ -273,6 +274,6 @@ const struct fb_module *fb_module_at(const struct fb_modules *modules, fb_addr a
 const struct fb_page *fb_page_at(const struct fb_pages *pages, fb_addr a);
 /** The bytes from `a` on, as many as one region holds of `max`; empty when none holds `a`. */
 struct fb_span fb_memory_at(const struct fb_memory *memory, fb_addr a, size_t max);
-/** Read `n` <= 8 bytes as a little-endian number (or in the dump's order), across adjacent
- * regions. @return false when not all are there. */
+/** Read `n` <= 8 bytes as a number in the dump's byte order, across adjacent regions.
+ * @return false: not all are there */
 bool fb_memory_read(const struct fb_memory *memory, fb_addr a, size_t n, uint64_t *out);
