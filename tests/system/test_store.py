@@ -144,7 +144,7 @@ def test_row_security(services):
         CREATE ROLE reader_one LOGIN; CREATE ROLE reader_two LOGIN; CREATE ROLE reader_all LOGIN; CREATE ROLE worker LOGIN;
         GRANT faultbucket_vendor TO reader_one, reader_two; GRANT faultbucket_dashboards TO reader_all;
         GRANT faultbucket_writer TO worker;
-        INSERT INTO vendor_reader VALUES ('reader_one', 1), ('reader_two', 2);""", user="postgres")
+        INSERT INTO vendor_reader SELECT 'reader_one', 1 UNION ALL SELECT 'reader_two', max(vendor_id) FROM vendor;""", user="postgres")
     everything = services.psql("SELECT count(*) FROM dash.buckets")
     views = [r[0] for r in services.psql("SELECT viewname FROM pg_views WHERE schemaname = 'dash' ORDER BY 1")]
     check(f"views: {views}", len(views) == 6)
