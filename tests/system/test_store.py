@@ -52,6 +52,8 @@ def test_migrate(services, scratch):
     files = len(list((ROOT / "migrations").glob("0*.sql")))
     check("each applied once", sum(d[0].count("0001_vendors.sql") for d in done) == 1)
     check("all recorded", services.psql("SELECT count(*), max(number) FROM schema_migration") == [[str(files), str(files)]])
+    known = re.search(r"FB_SCHEMA = (\d+)", (ROOT / "worker" / "store" / "session.h").read_text())
+    check("the worker knows the newest", int(known.group(1)) == files)
     check("again: nothing to do", "0 of them now" in run(services, "migrate")[1])
 
     changed = folder_with(scratch / "changed", lambda d: (d / "0002_buckets.sql").open("a").write("-- more\n"))
@@ -112,10 +114,19 @@ def test_vendors_and_keys(services):
         check(f"called wrongly: {wrong}", run(services, *wrong)[0] == 2)
 
 
+def make_roles(services):
+    services.psql("""
+        CREATE ROLE reader_one LOGIN; CREATE ROLE reader_two LOGIN; CREATE ROLE reader_all LOGIN; CREATE ROLE worker LOGIN;
+        GRANT faultbucket_vendor TO reader_one, reader_two; GRANT faultbucket_dashboards TO reader_all;
+        GRANT faultbucket_writer TO worker;
+        INSERT INTO vendor_reader SELECT 'reader_one', 1 UNION ALL SELECT 'reader_two', max(vendor_id) FROM vendor;""", user="postgres")
+
+
 def test_batches(services):
     """tests/unit/test_store.c, which needs what we have; vendor 1 is acme."""
     done = subprocess.run([UNIT], text=True, capture_output=True, check=False, timeout=600,
-                          env={**os.environ, "FAULTBUCKET_TEST_POSTGRES": services.postgres_url})
+                          env={**os.environ, "FAULTBUCKET_TEST_POSTGRES": services.postgres_url.replace("user=faultbucket", "user=postgres"),
+                               "FAULTBUCKET_TEST_WRITER": services.postgres_url.replace("user=faultbucket", "user=worker")})
     check(f"test_store: {done.stdout}{done.stderr}", done.returncode == 0)
 
 
@@ -140,11 +151,6 @@ def test_buckets(services):
 
 
 def test_row_security(services):
-    services.psql("""
-        CREATE ROLE reader_one LOGIN; CREATE ROLE reader_two LOGIN; CREATE ROLE reader_all LOGIN; CREATE ROLE worker LOGIN;
-        GRANT faultbucket_vendor TO reader_one, reader_two; GRANT faultbucket_dashboards TO reader_all;
-        GRANT faultbucket_writer TO worker;
-        INSERT INTO vendor_reader SELECT 'reader_one', 1 UNION ALL SELECT 'reader_two', max(vendor_id) FROM vendor;""", user="postgres")
     everything = services.psql("SELECT count(*) FROM dash.buckets")
     views = [r[0] for r in services.psql("SELECT viewname FROM pg_views WHERE schemaname = 'dash' ORDER BY 1")]
     check(f"views: {views}", len(views) == 6)
@@ -212,6 +218,7 @@ def main():
         test_migrate(services, scratch)
         test_more_migrations(services, scratch)
         test_vendors_and_keys(services)
+        make_roles(services)
         test_batches(services)
         test_buckets(services)
         test_row_security(services)
