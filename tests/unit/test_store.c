@@ -185,8 +185,8 @@ static void counts_once(struct fb_store *store, struct fixture *f)
     make(&f->made[1], 1000, 0);
     CHECK(row, keep(store, f) == FB_OK);
     CHECK(row, f->got.counted == 1 && f->got.duplicate == BATCH && f->got.new_buckets == 0);
-    fill(f, 1500, 2, 0, 2 * BATCH + 1);
-    make(&f->made[1], 1500, 0);
+    fill(f, 1500, 2, 0, 2 * BATCH + 1); // a client that sent its dump again: an id of its own
+    put_id(f->made[1].dedup, 1500);
     CHECK(row, keep(store, f) == FB_OK && f->got.counted == 1 && f->got.duplicate == 1);
     check_sums(row);
     CHECK(row,
@@ -340,7 +340,8 @@ static void *write_shared(void *arg)
         fill(f, 0, ROOM, w->partition, round == 0 ? -1 : round * ROOM);
         for (size_t i = 0; i < ROOM; i++) {
             uint64_t n = (uint64_t)rand_r(&seed) % SHARED;
-            make(&f->made[i], 100000 + n, 100 + n % 40);
+            make(&f->made[i], 100000 + (uint64_t)round * SHARED + n,
+                 100 + (n + 40 * (uint64_t)round) % 400);
         }
         w->failed += keep(store, f) != FB_OK;
         w->counted += f->got.counted;
