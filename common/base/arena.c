@@ -13,8 +13,8 @@ enum { BORDER = 16 };
 #define UNPOISON(p, n) ASAN_UNPOISON_MEMORY_REGION((p), (n))
 #else
 enum { BORDER = 0 };
-#define POISON(p, n)   ((void)0)
-#define UNPOISON(p, n) ((void)0)
+#define POISON(p, n)   ((void)(p), (void)(n))
+#define UNPOISON(p, n) ((void)(p), (void)(n))
 #endif
 
 static size_t at_most(size_t n, size_t limit) { return n < limit ? n : limit; }

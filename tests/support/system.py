@@ -240,8 +240,8 @@ class System:
         files = dumps or sorted(DUMPS.glob("*.dmp"))
         return [self.bin / "load", f"--key={self.key}", *options, f"127.0.0.1:{self.ingest.port}", *files]
 
-    def sql(self, text):
-        return self.services.psql(text)
+    def sql(self, text, **how):
+        return self.services.psql(text, **how)
 
     def counts(self):
         return [int(float(number)) for number in self.sql(COUNTS)[0]]

@@ -2,7 +2,8 @@
  * tests/unit/test_store.c -- batches into a real PostgreSQL: counted once, fenced, never in
  * each other's way.
  *
- * Runs when FAULTBUCKET_TEST_POSTGRES names an empty database that was migrated;
+ * Runs when FAULTBUCKET_TEST_POSTGRES names an empty database that was migrated, as a
+ * superuser, and FAULTBUCKET_TEST_WRITER the same as a member of faultbucket_writer;
  * tests/system/test_store.py starts one.
  */
 #include "log.h"
@@ -184,8 +185,8 @@ static void counts_once(struct fb_store *store, struct fixture *f)
     make(&f->made[1], 1000, 0);
     CHECK(row, keep(store, f) == FB_OK);
     CHECK(row, f->got.counted == 1 && f->got.duplicate == BATCH && f->got.new_buckets == 0);
-    fill(f, 1500, 2, 0, 2 * BATCH + 1);
-    make(&f->made[1], 1500, 0);
+    fill(f, 1500, 2, 0, 2 * BATCH + 1); // a client that sent its dump again: an id of its own
+    put_id(f->made[1].dedup, 1500);
     CHECK(row, keep(store, f) == FB_OK && f->got.counted == 1 && f->got.duplicate == 1);
     check_sums(row);
     CHECK(row,
@@ -304,7 +305,7 @@ static void many_products(struct fb_store *store, struct fixture *f)
     static char names[ROOM][16];
     const char *row = "a client that makes up products";
     for (int round = 0; round < 6; round++) {
-        fill(f, (uint64_t)(6000 + ROOM * round), ROOM, 4, round == 0 ? -1 : ROOM * round);
+        fill(f, 6000 + (uint64_t)round * ROOM, ROOM, 4, round == 0 ? -1 : ROOM * round);
         for (int i = 0; i < ROOM; i++) {
             snprintf(names[i], sizeof names[i], "product %d", ROOM * round + i);
             f->made[i].e.product = names[i];
@@ -321,6 +322,7 @@ static void many_products(struct fb_store *store, struct fixture *f)
  */
 
 enum { ROUNDS = 20, SHARED = 400 };
+static pthread_barrier_t together; // else the quicker one is always a round ahead
 struct writer {
     int32_t partition;
     size_t counted, duplicate, failed;
@@ -339,8 +341,10 @@ static void *write_shared(void *arg)
         fill(f, 0, ROOM, w->partition, round == 0 ? -1 : round * ROOM);
         for (size_t i = 0; i < ROOM; i++) {
             uint64_t n = (uint64_t)rand_r(&seed) % SHARED;
-            make(&f->made[i], 100000 + n, 100 + n % 40);
+            make(&f->made[i], 100000 + (uint64_t)round * SHARED + n,
+                 100 + (n + 40 * (uint64_t)round) % 400);
         }
+        pthread_barrier_wait(&together);
         w->failed += keep(store, f) != FB_OK;
         w->counted += f->got.counted;
         w->duplicate += f->got.duplicate;
@@ -359,13 +363,15 @@ static void two_writers(void)
     pthread_t threads[2];
     static const char reports[] = "SELECT count(*) FROM report";
     long long before = ask(reports);
+    pthread_barrier_init(&together, NULL, 2);
     for (int i = 0; i < 2; i++)
         pthread_create(&threads[i], NULL, write_shared, &w[i]);
     for (int i = 0; i < 2; i++)
         pthread_join(threads[i], NULL);
+    pthread_barrier_destroy(&together);
     CHECK(row, w[0].failed + w[1].failed == 0);
-    CHECK(row,
-          w[0].counted + w[1].counted + w[0].duplicate + w[1].duplicate == 2 * ROUNDS * ROOM);
+    CHECK(row, w[0].counted + w[1].counted + w[0].duplicate + w[1].duplicate ==
+                   (size_t)2 * ROUNDS * ROOM);
     CHECK(row, (long long)(w[0].counted + w[1].counted) == ask(reports) - before);
     CHECK(row, ask("SELECT count(*) FROM pg_stat_database WHERE datname = current_database()"
                    " AND deadlocks > 0") == 0);
@@ -415,12 +421,13 @@ static void survives_loss(struct fb_store *store, struct fixture *f)
 int main(void)
 {
     const char *url = getenv("FAULTBUCKET_TEST_POSTGRES");
-    if (url == NULL)
+    const char *writer = getenv("FAULTBUCKET_TEST_WRITER");
+    if (url == NULL || writer == NULL)
         return check_skip(
             "FAULTBUCKET_TEST_POSTGRES names no database; system/test_store runs this");
     static char program[] = "test_store", quiet[] = "--log-level=error";
     char flag[512];
-    snprintf(flag, sizeof flag, "--postgres-url=%s", url);
+    snprintf(flag, sizeof flag, "--postgres-url=%s", writer);
     char *argv[] = {program, flag, quiet, NULL};
     int argc = 3;
     struct timespec now;
@@ -428,9 +435,9 @@ int main(void)
     now_us = now.tv_sec * 1000000LL;
     config = fb_config_load('W', "test", &argc, argv);
     fb_log_open("test_store", "error");
-    struct fixture *f = calloc(1, sizeof *f);
+    static struct fixture room, *f = &room;
     struct fb_store *store;
-    if (f == NULL || fb_failed(fb_pg_connect(url, "test", &admin)) ||
+    if (fb_failed(fb_pg_connect(url, "test", &admin)) ||
         !CHECK("open", fb_store_open(config, &store).code == FB_OK))
         return 1;
     fb_pg_run(admin, "LISTEN fb_new_bucket", 0, NULL, NULL);
@@ -445,6 +452,5 @@ int main(void)
     survives_loss(store, f);
     fb_store_close(store);
     PQfinish(admin);
-    free(f);
     return check_done();
 }
