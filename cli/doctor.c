@@ -25,7 +25,8 @@ static void say(enum finding finding, const char *what, const char *detail, cons
         printf("         -> %s\n", to_do);
 }
 
-/* --- settings and versions ----------------------------------------------------------------- */
+/* --- settings and versions -----------------------------------------------------------------
+ */
 
 /* An address may carry a password: "password=x", or "user:password@". */
 static bool may_hold_secret(enum fb_option option)
@@ -54,7 +55,8 @@ static void check_versions(void)
     say(GOOD, "versions", text, "");
 }
 
-/* --- Kafka --------------------------------------------------------------------------------- */
+/* --- Kafka ---------------------------------------------------------------------------------
+ */
 
 static void check_topic(const struct fb_config *config, enum fb_option option)
 {
@@ -72,53 +74,66 @@ static void check_topic(const struct fb_config *config, enum fb_option option)
         say(GOOD, "Kafka topic", topic, "");
 }
 
-/* --- PostgreSQL ---------------------------------------------------------------------------- */
+/* --- PostgreSQL ----------------------------------------------------------------------------
+ */
 
-/* Each statement gives one row: a finding (0 good, 1 odd, 2 bad) and a detail. */
+/* X(what, SQL, what to do): each statement gives one row, a finding (0 good, 1 odd, 2 bad) and
+ * a detail. */
+#define CHECKS(X)                                                                              \
+    X("PostgreSQL clock and user", "SELECT 0, format('%s as %s', now(), current_user)", "")    \
+    X("synchronous_commit",                                                                    \
+      "SELECT CASE WHEN current_setting('synchronous_commit') IN ('off', 'local') THEN 1 "     \
+      "ELSE 0 END,"                                                                            \
+      " current_setting('synchronous_commit')",                                                \
+      "workers turn it on for themselves; turn it on for the server, or a failover may lose "  \
+      "what "                                                                                  \
+      "was counted")                                                                           \
+    X("encoding",                                                                              \
+      "SELECT CASE WHEN current_setting('server_encoding') = 'UTF8' THEN 0 ELSE 2 END,"        \
+      " current_setting('server_encoding')",                                                   \
+      "create the database with ENCODING 'UTF8'")                                              \
+    X("roles",                                                                                 \
+      "SELECT CASE WHEN count(*) = 4 THEN 0 ELSE 1 END, format('%s of 4', count(*)) FROM "     \
+      "pg_roles"                                                                               \
+      " WHERE rolname IN ('faultbucket_writer', 'faultbucket_ingest', "                        \
+      "'faultbucket_dashboards',"                                                              \
+      " 'faultbucket_vendor')",                                                                \
+      "let a role with CREATEROLE run `faultbucket migrate`")                                  \
+    X("vendors and valid keys",                                                                \
+      "SELECT CASE WHEN (SELECT count(*) FROM ingest_key WHERE NOT revoked) > 0 THEN 0 ELSE "  \
+      "1 END,"                                                                                 \
+      " format('%s vendors, %s keys', (SELECT count(*) FROM vendor),"                          \
+      " (SELECT count(*) FROM ingest_key WHERE NOT revoked))",                                 \
+      "`faultbucket vendor add NAME`, then `faultbucket key create NAME`")                     \
+    X("partitions ahead",                                                                      \
+      "SELECT CASE WHEN to_regclass('report_' || to_char(now() AT TIME ZONE 'UTC' + interval " \
+      "'1 day',"                                                                               \
+      " 'YYYYMMDD')) IS NULL THEN 1 ELSE 0 END,"                                               \
+      " (SELECT count(*) || ' partitions' FROM pg_inherits WHERE inhparent = "                 \
+      "'report'::regclass)",                                                                   \
+      "start a worker: its rollup makes them; reports lie in report_default meanwhile")        \
+    X("reports of odd dates",                                                                  \
+      "SELECT CASE WHEN count(*) < 1000 THEN 0 ELSE 1 END, count(*) || ' in report_default'"   \
+      " FROM (SELECT FROM report_default LIMIT 1000) d",                                       \
+      "compare the clocks of the ingest nodes with this one")                                  \
+    X("rollup",                                                                                \
+      "SELECT CASE WHEN count(*) < 1000000 THEN 0 ELSE 1 END, count(*) || ' deltas wait'"      \
+      " FROM (SELECT FROM trend_delta LIMIT 1000000) d",                                       \
+      "start a worker; if one runs, look for `rollup` in its log")                             \
+    X("dead letters",                                                                          \
+      "SELECT CASE WHEN count(*) = 0 THEN 0 ELSE 1 END, count(*) || ' in the last 24 hours'"   \
+      " FROM dead_letter WHERE received_at > now() - interval '24 hours'",                     \
+      "SELECT reason, count(*) FROM dead_letter GROUP BY 1 says why")                          \
+    X("messages lost in Kafka",                                                                \
+      "SELECT CASE WHEN count(*) = 0 THEN 0 ELSE 1 END, count(*) || ' gaps' FROM offset_gap",  \
+      "raise the topic's retention above the longest time that workers may stand still")
+
 static const struct {
     const char *what, *sql, *to_do;
 } checks[] = {
-    {"PostgreSQL clock and user",
-     "SELECT 0, format('%s as %s', now(), current_user)", ""},
-    {"synchronous_commit",
-     "SELECT CASE WHEN current_setting('synchronous_commit') IN ('off', 'local') THEN 1 ELSE 0 END,"
-     " current_setting('synchronous_commit')",
-     "workers turn it on for themselves; turn it on for the server, or a failover may lose what "
-     "was counted"},
-    {"encoding",
-     "SELECT CASE WHEN current_setting('server_encoding') = 'UTF8' THEN 0 ELSE 2 END,"
-     " current_setting('server_encoding')",
-     "create the database with ENCODING 'UTF8'"},
-    {"roles",
-     "SELECT CASE WHEN count(*) = 4 THEN 0 ELSE 1 END, format('%s of 4', count(*)) FROM pg_roles"
-     " WHERE rolname IN ('faultbucket_writer', 'faultbucket_ingest', 'faultbucket_dashboards',"
-     " 'faultbucket_vendor')",
-     "let a role with CREATEROLE run `faultbucket migrate`"},
-    {"vendors and valid keys",
-     "SELECT CASE WHEN (SELECT count(*) FROM ingest_key WHERE NOT revoked) > 0 THEN 0 ELSE 1 END,"
-     " format('%s vendors, %s keys', (SELECT count(*) FROM vendor),"
-     " (SELECT count(*) FROM ingest_key WHERE NOT revoked))",
-     "`faultbucket vendor add NAME`, then `faultbucket key create NAME`"},
-    {"partitions ahead",
-     "SELECT CASE WHEN to_regclass('report_' || to_char(now() AT TIME ZONE 'UTC' + interval '1 day',"
-     " 'YYYYMMDD')) IS NULL THEN 1 ELSE 0 END,"
-     " (SELECT count(*) || ' partitions' FROM pg_inherits WHERE inhparent = 'report'::regclass)",
-     "start a worker: its rollup makes them; reports lie in report_default meanwhile"},
-    {"reports of odd dates",
-     "SELECT CASE WHEN count(*) < 1000 THEN 0 ELSE 1 END, count(*) || ' in report_default'"
-     " FROM (SELECT FROM report_default LIMIT 1000) d",
-     "compare the clocks of the ingest nodes with this one"},
-    {"rollup",
-     "SELECT CASE WHEN count(*) < 1000000 THEN 0 ELSE 1 END, count(*) || ' deltas wait'"
-     " FROM (SELECT FROM trend_delta LIMIT 1000000) d",
-     "start a worker; if one runs, look for `rollup` in its log"},
-    {"dead letters",
-     "SELECT CASE WHEN count(*) = 0 THEN 0 ELSE 1 END, count(*) || ' in the last 24 hours'"
-     " FROM dead_letter WHERE received_at > now() - interval '24 hours'",
-     "SELECT reason, count(*) FROM dead_letter GROUP BY 1 says why"},
-    {"messages lost in Kafka",
-     "SELECT CASE WHEN count(*) = 0 THEN 0 ELSE 1 END, count(*) || ' gaps' FROM offset_gap",
-     "raise the topic's retention above the longest time that workers may stand still"},
+#define X(what, sql, to_do) {what, sql, to_do},
+    CHECKS(X)
+#undef X
 };
 
 static void run_checks(PGconn *db)
@@ -139,13 +154,14 @@ static void run_checks(PGconn *db)
 static int schema_of(PGconn *db)
 {
     PGresult *row;
-    if (fb_failed(fb_pg_run(db, "SELECT to_regclass('schema_migration') IS NOT NULL", 0, NULL,
-                            &row)))
+    if (fb_failed(
+            fb_pg_run(db, "SELECT to_regclass('schema_migration') IS NOT NULL", 0, NULL, &row)))
         return -1;
     bool there = PQgetvalue(row, 0, 0)[0] == 't';
     PQclear(row);
-    if (!there || fb_failed(fb_pg_run(db, "SELECT coalesce(max(number), 0) FROM schema_migration",
-                                      0, NULL, &row)))
+    if (!there ||
+        fb_failed(fb_pg_run(db, "SELECT coalesce(max(number), 0) FROM schema_migration", 0,
+                            NULL, &row)))
         return there ? -1 : 0;
     int number = (int)strtol(PQgetvalue(row, 0, 0), NULL, 10);
     PQclear(row);

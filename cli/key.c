@@ -18,7 +18,7 @@ static const char prefix[] = "fbk_";
 static int create(const struct fb_config *config, const char *vendor, const char *note)
 {
     uint8_t random[RANDOM_BYTES], digest[FB_SHA256_SIZE];
-    char key[sizeof prefix + 2 * RANDOM_BYTES], hash[2 * FB_SHA256_SIZE + 1];
+    char key[sizeof prefix + sizeof random * 2], hash[2 * FB_SHA256_SIZE + 1];
     if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random)
         return fb_cli_failed("key", "the kernel", "it gave no random bytes", "try again");
     memcpy(key, prefix, sizeof prefix);

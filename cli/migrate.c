@@ -159,22 +159,33 @@ static struct fb_err migrate_database(PGconn *db, const struct fb_migrations *ta
         err = apply(db, tables, applied);
     for (size_t i = 0; i < views->n && !fb_failed(err); i++)
         err = run_patiently(db, &views->v[i], NULL);
-    return err; // the lock ends with the connection
+    return err;
+}
+
+/* A topic that was made a moment ago is not known to every broker at once: then once more. */
+static struct fb_err make_topic(const struct fb_config *config, enum fb_option name,
+                                int partitions, int days)
+{
+    const long long day_ms = 24LL * 3600 * 1000;
+    const char *topic = fb_config_text(config, name);
+    int replication = (int)fb_config_number(config, FB_OPT_KAFKA_REPLICATION, 1, 100);
+    struct fb_err err = fb_kafka_topic(config, topic, partitions, replication, days * day_ms);
+    for (int i = 1; i < ATTEMPTS && err.code == FB_UNAVAILABLE; i++) {
+        pause_ms(500);
+        err = fb_kafka_topic(config, topic, partitions, replication, days * day_ms);
+    }
+    if (fb_failed(err))
+        fb_cli_failed("migrate", fb_config_text(config, FB_OPT_KAFKA_BROKERS), err.what,
+                      "the database is up to date; check kafka.brokers and run it again");
+    return err;
 }
 
 static struct fb_err make_topics(const struct fb_config *config)
 {
-    const long long day_ms = 24LL * 3600 * 1000;
     int partitions = (int)fb_config_number(config, FB_OPT_KAFKA_PARTITIONS, 1, 10000);
-    int replication = (int)fb_config_number(config, FB_OPT_KAFKA_REPLICATION, 1, 100);
-    struct fb_err err = fb_kafka_topic(config, fb_config_text(config, FB_OPT_KAFKA_TOPIC),
-                                       partitions, replication, REPORT_DAYS * day_ms);
+    struct fb_err err = make_topic(config, FB_OPT_KAFKA_TOPIC, partitions, REPORT_DAYS);
     if (!fb_failed(err))
-        err = fb_kafka_topic(config, fb_config_text(config, FB_OPT_KAFKA_DEAD_TOPIC),
-                             DEAD_PARTITIONS, replication, DEAD_DAYS * day_ms);
-    if (fb_failed(err))
-        fb_cli_failed("migrate", fb_config_text(config, FB_OPT_KAFKA_BROKERS), err.what,
-                      "the database is up to date; check kafka.brokers and run it again");
+        err = make_topic(config, FB_OPT_KAFKA_DEAD_TOPIC, DEAD_PARTITIONS, DEAD_DAYS);
     return err;
 }
 
@@ -188,11 +199,13 @@ static struct fb_err migrate(const struct fb_config *config, const struct fb_mig
     if (fb_failed(err))
         return err;
     err = migrate_database(db, tables, views, &applied);
-    PQfinish(db);
     if (!fb_failed(err))
         printf("database is up to date: %zu migrations, %zu of them now, %zu views and roles\n",
                tables->n, applied, views->n);
-    return fb_failed(err) ? err : make_topics(config);
+    if (!fb_failed(err))
+        err = make_topics(config); // under the lock, too
+    PQfinish(db);
+    return err;
 }
 
 int fb_cmd_migrate(const struct fb_config *config, int argc, char **argv)

@@ -106,7 +106,7 @@ struct fb_err fb_migrations_read(const char *folder, const char *sub, struct fb_
     snprintf(path, sizeof path, "%s/%s", folder, sub);
     *out = (struct fb_migrations){calloc(FB_MIGRATIONS_MAX, sizeof *out->v), 0};
     DIR *dir = opendir(path);
-    struct fb_err err = FB_NO_ERR;
+    struct fb_err err;
     if (dir == NULL || out->v == NULL)
         err = fault(path, "the folder cannot be read", "name the right one with --migrate-dir");
     else

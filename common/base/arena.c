@@ -13,14 +13,20 @@ enum { BORDER = 16 };
 #define UNPOISON(p, n) ASAN_UNPOISON_MEMORY_REGION((p), (n))
 #else
 enum { BORDER = 0 };
-#define POISON(p, n)   ((void)0)
-#define UNPOISON(p, n) ((void)0)
+#define POISON(p, n)   ((void)(p), (void)(n))
+#define UNPOISON(p, n) ((void)(p), (void)(n))
 #endif
+
+static size_t at_most(size_t n, size_t limit) { return n < limit ? n : limit; }
+
+/* A border behind what is in use; the next piece takes it over as its own border. */
+static void close_behind(const struct fb_arena *arena)
+{
+    POISON(arena->base + arena->used, at_most(BORDER, arena->cap - arena->used));
+}
 
 void *fb_arena_new(struct fb_arena *arena, size_t n, size_t size, size_t align)
 {
-    if (arena->used == 0)
-        POISON(arena->base, arena->cap);
     uintptr_t next = (uintptr_t)arena->base + arena->used;
     size_t pad = (size_t)(-next & (align - 1)) + BORDER;
     pad += (size_t)(-(next + pad) & (align - 1));
@@ -28,8 +34,10 @@ void *fb_arena_new(struct fb_arena *arena, size_t n, size_t size, size_t align)
         (size != 0 && n > (arena->cap - arena->used - pad) / size))
         return NULL;
     uint8_t *piece = arena->base + arena->used + pad;
-    arena->used += pad + n * size;
+    POISON(arena->base + arena->used, pad);
     UNPOISON(piece, n * size);
+    arena->used += pad + n * size;
+    close_behind(arena);
     return memset(piece, 0, n * size);
 }
 
@@ -44,19 +52,21 @@ char *fb_arena_text(struct fb_arena *arena, const char *p, size_t n)
 char *fb_arena_take(struct fb_arena *arena, size_t n)
 {
     uint8_t *piece = arena->base + arena->used;
+    UNPOISON(piece, at_most(BORDER, n));
     arena->used += n;
-    UNPOISON(piece, n);
+    close_behind(arena);
     return (char *)piece;
 }
 
 void fb_arena_give_back(struct fb_arena *arena, size_t n)
 {
+    UNPOISON(arena->base + arena->used, at_most(BORDER, arena->cap - arena->used));
     arena->used -= n;
-    POISON(arena->base + arena->used, n);
+    close_behind(arena);
 }
 
 void fb_arena_reset(struct fb_arena *arena)
 {
-    UNPOISON(arena->base, arena->cap);
+    UNPOISON(arena->base, arena->used + at_most(BORDER, arena->cap - arena->used));
     arena->used = 0;
 }

@@ -2,12 +2,21 @@
 #include "base/sort.h"
 
 #include <stdint.h>
+#include <string.h>
 
 typedef int order_fn(const void *, const void *);
 
+/* By words as long as they last: elements are structs of some 32 bytes. */
 static void swap(uint8_t *a, uint8_t *b, size_t size)
 {
-    for (size_t i = 0; i < size; i++) {
+    size_t i = 0;
+    for (uint64_t x, y; i + sizeof x <= size; i += sizeof x) {
+        memcpy(&x, a + i, sizeof x);
+        memcpy(&y, b + i, sizeof y);
+        memcpy(a + i, &y, sizeof y);
+        memcpy(b + i, &x, sizeof x);
+    }
+    for (; i < size; i++) {
         uint8_t t = a[i];
         a[i] = b[i];
         b[i] = t;

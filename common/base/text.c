@@ -125,9 +125,24 @@ static size_t utf8_length(const uint8_t *p, size_t n)
     return len;
 }
 
+/* How many bytes from `at` on are plain ASCII: nearly all of them, in paths and names. */
+static size_t ascii_run(struct fb_span bytes, size_t at)
+{
+    size_t end = at;
+    while (end < bytes.n && bytes.p[end] != 0 && bytes.p[end] < 0x80)
+        end++;
+    return end - at;
+}
+
 void fb_text_utf8(struct fb_text *text, struct fb_span bytes)
 {
     for (size_t i = 0; i < bytes.n && !text->cut;) {
+        size_t plain = ascii_run(bytes, i);
+        if (plain != 0) {
+            fb_text_put(text, (const char *)bytes.p + i, plain);
+            i += plain;
+            continue;
+        }
         size_t len = bytes.p[i] != 0 ? utf8_length(bytes.p + i, bytes.n - i) : 0;
         if (len == 0) {
             put_code_point(text, 0xFFFD);
@@ -141,10 +156,26 @@ void fb_text_utf8(struct fb_text *text, struct fb_span bytes)
     }
 }
 
+/* Take the plain ASCII that UTF-16 begins with. @return how many bytes that was */
+static size_t put_ascii16(struct fb_text *text, struct fb_span bytes, bool big)
+{
+    size_t at = 0;
+    while (at + 1 < bytes.n && text->n + 1 < text->cap) {
+        uint8_t low = bytes.p[at + big], high = bytes.p[at + !big];
+        if (high != 0 || low == 0 || low >= 0x80)
+            break;
+        text->p[text->n++] = (char)low;
+        at += 2;
+    }
+    text->p[text->n] = 0;
+    return at;
+}
+
 static void put_utf16(struct fb_text *text, struct fb_span bytes, bool big)
 {
     struct fb_reader r = {.in = bytes, .big = big};
-    for (size_t n = bytes.n / 2; n > 0 && !text->cut; n--) {
+    r.at = put_ascii16(text, bytes, big);
+    for (size_t n = (bytes.n - r.at) / 2; n > 0 && !text->cut; n--) {
         uint32_t c = fb_read_u16(&r);
         if (c >= 0xD800 && c < 0xE000) {
             struct fb_reader peek = r;

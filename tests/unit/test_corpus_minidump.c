@@ -124,17 +124,19 @@ static void named_fact(struct facts *f, char **field, size_t n, const char *name
 
 /* "6.1.7601 Service Pack 1": the numbers and the rest are facts of their own. Numbers that were
  * not there read 0.0.0. */
-static void version_facts(struct facts *f, char *text, bool words)
+static void version_facts(struct facts *f, const char *text, bool words)
 {
-    unsigned v[3];
-    int end = 0;
-    if (text == NULL || sscanf(text, "%u.%u.%u%n", &v[0], &v[1], &v[2], &end) != 3)
-        return;
-    char numbers[48];
-    snprintf(numbers, sizeof numbers, "%u.%u.%u", v[0], v[1], v[2]);
-    if (strcmp(numbers, "0.0.0") != 0)
+    size_t end = text != NULL ? strspn(text, "0123456789.") : 0;
+    char numbers[48] = "";
+    for (size_t i = 0, dots = 0; i < end && i + 1 < sizeof numbers; i++) {
+        dots += text[i] == '.';
+        if (dots == 3)
+            break;
+        numbers[i] = text[i];
+    }
+    if (numbers[0] != 0 && strcmp(numbers, "0.0.0") != 0)
         fact(f, numbers, "os_version");
-    if (words)
+    if (words && end != 0)
         fact(f, text + end + (text[end] == ' '), "csd");
 }
 
@@ -235,12 +237,13 @@ static void unescape(char *text)
             continue;
         }
         p++;
-        unsigned byte = (unsigned char)*p;
-        if (*p == 'x' && sscanf(p + 1, "%2x", &byte) == 1)
+        char byte = *p == 't' ? '\t' : *p == 'n' ? '\n' : *p == 'r' ? '\r' : *p;
+        if (*p == 'x' && p[1] != 0 && p[2] != 0) {
+            char digits[] = {p[1], p[2], 0};
+            byte = (char)strtoul(digits, NULL, 16);
             p += 2;
-        else
-            byte = *p == 't' ? '\t' : *p == 'n' ? '\n' : *p == 'r' ? '\r' : byte;
-        *out++ = (char)byte;
+        }
+        *out++ = byte;
     }
     *out = 0;
 }
@@ -458,8 +461,10 @@ int main(void)
     const char *corpus = getenv("FAULTBUCKET_CORPUS");
     char pattern[1024];
     glob_t dumps = {0}, malformed = {0};
-    snprintf(pattern, sizeof pattern, "%s/minidumps/*.dmp", corpus != NULL ? corpus : "");
-    if (corpus == NULL || glob(pattern, 0, NULL, &dumps) != 0)
+    if (corpus == NULL)
+        corpus = "../shared/corpus";
+    snprintf(pattern, sizeof pattern, "%s/minidumps/*.dmp", corpus);
+    if (glob(pattern, 0, NULL, &dumps) != 0)
         return check_skip("no corpus: set FAULTBUCKET_CORPUS");
     arena_block = malloc(ARENA_SIZE);
     if (arena_block == NULL)

@@ -151,6 +151,10 @@ static void ranges(void)
         read_modules(&d, WINDOWS, rows[i].arch, rows[i].v, n);
         const struct fb_module *m = fb_module_at(&got.dump.modules, rows[i].at);
         CHECK(rows[i].name, got.dump.modules.n == n);
+        for (size_t k = 1; k < n; k++)
+            CHECK(rows[i].name,
+                  got.dump.modules.v[k - 1].base == got.dump.modules.v[k].base ||
+                      got.dump.modules.v[k - 1].end <= got.dump.modules.v[k].base);
         CHECK(rows[i].name, reading_same(m != NULL ? m->name : NULL, rows[i].owner));
         CHECK(rows[i].name,
               reading_same(got.dump.modules.v[got.dump.modules.main].name, rows[i].v[0].name));

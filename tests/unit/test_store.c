@@ -2,7 +2,8 @@
  * tests/unit/test_store.c -- batches into a real PostgreSQL: counted once, fenced, never in
  * each other's way.
  *
- * Runs when FAULTBUCKET_TEST_POSTGRES names an empty database that was migrated;
+ * Runs when FAULTBUCKET_TEST_POSTGRES names an empty database that was migrated, as a
+ * superuser, and FAULTBUCKET_TEST_WRITER the same as a member of faultbucket_writer;
  * tests/system/test_store.py starts one.
  */
 #include "log.h"
@@ -304,7 +305,7 @@ static void many_products(struct fb_store *store, struct fixture *f)
     static char names[ROOM][16];
     const char *row = "a client that makes up products";
     for (int round = 0; round < 6; round++) {
-        fill(f, (uint64_t)(6000 + ROOM * round), ROOM, 4, round == 0 ? -1 : ROOM * round);
+        fill(f, 6000 + (uint64_t)round * ROOM, ROOM, 4, round == 0 ? -1 : ROOM * round);
         for (int i = 0; i < ROOM; i++) {
             snprintf(names[i], sizeof names[i], "product %d", ROOM * round + i);
             f->made[i].e.product = names[i];
@@ -364,8 +365,8 @@ static void two_writers(void)
     for (int i = 0; i < 2; i++)
         pthread_join(threads[i], NULL);
     CHECK(row, w[0].failed + w[1].failed == 0);
-    CHECK(row,
-          w[0].counted + w[1].counted + w[0].duplicate + w[1].duplicate == 2 * ROUNDS * ROOM);
+    CHECK(row, w[0].counted + w[1].counted + w[0].duplicate + w[1].duplicate ==
+                   (size_t)2 * ROUNDS * ROOM);
     CHECK(row, (long long)(w[0].counted + w[1].counted) == ask(reports) - before);
     CHECK(row, ask("SELECT count(*) FROM pg_stat_database WHERE datname = current_database()"
                    " AND deadlocks > 0") == 0);
@@ -415,12 +416,13 @@ static void survives_loss(struct fb_store *store, struct fixture *f)
 int main(void)
 {
     const char *url = getenv("FAULTBUCKET_TEST_POSTGRES");
-    if (url == NULL)
+    const char *writer = getenv("FAULTBUCKET_TEST_WRITER");
+    if (url == NULL || writer == NULL)
         return check_skip(
             "FAULTBUCKET_TEST_POSTGRES names no database; system/test_store runs this");
     static char program[] = "test_store", quiet[] = "--log-level=error";
     char flag[512];
-    snprintf(flag, sizeof flag, "--postgres-url=%s", url);
+    snprintf(flag, sizeof flag, "--postgres-url=%s", writer);
     char *argv[] = {program, flag, quiet, NULL};
     int argc = 3;
     struct timespec now;
@@ -428,9 +430,9 @@ int main(void)
     now_us = now.tv_sec * 1000000LL;
     config = fb_config_load('W', "test", &argc, argv);
     fb_log_open("test_store", "error");
-    struct fixture *f = calloc(1, sizeof *f);
+    static struct fixture room, *f = &room;
     struct fb_store *store;
-    if (f == NULL || fb_failed(fb_pg_connect(url, "test", &admin)) ||
+    if (fb_failed(fb_pg_connect(url, "test", &admin)) ||
         !CHECK("open", fb_store_open(config, &store).code == FB_OK))
         return 1;
     fb_pg_run(admin, "LISTEN fb_new_bucket", 0, NULL, NULL);
@@ -445,6 +447,5 @@ int main(void)
     survives_loss(store, f);
     fb_store_close(store);
     PQfinish(admin);
-    free(f);
     return check_done();
 }

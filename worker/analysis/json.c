@@ -365,7 +365,8 @@ static void put_block(const struct document *d, const struct fb_exploitability *
         address(d, "address", e->block[i].address, true);
         fb_json_bytes(d->t, "bytes", e->block[i].bytes);
         fb_json_string(d->t, "text", e->block[i].text);
-        put_strings(d, "marks", &e->block[i].marks, e->block[i].marks != NULL);
+        bool marked = e->block[i].marks != NULL && e->block[i].marks[0] != 0;
+        put_strings(d, "marks", &e->block[i].marks, marked);
         fb_json_close(d->t, '}');
     }
     fb_json_close(d->t, ']');

@@ -23,12 +23,16 @@ struct step { // a statement that was sent
     enum { PLAIN, REPORTS, SAMPLE } kind;
     struct fb_item *item; // of SAMPLE
 };
+struct sample { // a dump that is sent along
+    int64_t bucket;
+    struct fb_item *item;
+};
 struct keep {
     struct fb_store *store;
     const struct fb_batch *batch;
     struct fb_item *items;
     size_t n_items;
-    struct fb_item **samples; // those whose dump is sent along, by bucket
+    struct sample *samples; // by bucket
     size_t n_samples;
     struct step *steps;
     size_t n_steps;
@@ -189,8 +193,8 @@ static bool send_extras(struct keep *k, size_t low, size_t high)
 {
     bool ok = true;
     for (size_t i = 0; i < k->n_samples && ok; i++)
-        if (k->samples[i]->row >= low && k->samples[i]->row < high)
-            ok = send_sample(k, k->samples[i]);
+        if (k->samples[i].item->row >= low && k->samples[i].item->row < high)
+            ok = send_sample(k, k->samples[i].item);
     for (size_t i = low; i < high && ok; i++)
         if (k->batch->rows[i].dead != NULL)
             ok = send_dead(k, &k->batch->rows[i]);
@@ -286,9 +290,8 @@ static struct fb_err find_bad(struct keep *k, struct fb_err why, size_t *bad)
 
 static int by_bucket(const void *a, const void *b)
 {
-    int64_t x = (*(struct fb_item *const *)a)->bucket_id;
-    int64_t y = (*(struct fb_item *const *)b)->bucket_id;
-    return (x > y) - (x < y);
+    const struct sample *x = a, *y = b;
+    return (x->bucket > y->bucket) - (x->bucket < y->bucket);
 }
 
 /* Send a dump along while its bucket has room, those of this batch counted. */
@@ -301,7 +304,7 @@ static void choose_samples(struct keep *k)
             item->a->json.len == 0 || item->e->dump_zstd.len == 0)
             continue;
         known->samples++;
-        k->samples[k->n_samples++] = item;
+        k->samples[k->n_samples++] = (struct sample){item->bucket_id, item};
     }
     fb_sort(k->samples, k->n_samples, sizeof *k->samples, by_bucket);
 }
@@ -310,7 +313,7 @@ static void choose_samples(struct keep *k)
 static void unchoose_samples(struct keep *k)
 {
     for (size_t i = 0; i < k->n_samples; i++)
-        fb_cache_forget(&k->store->buckets, k->samples[i]->cache_key);
+        fb_cache_forget(&k->store->buckets, k->samples[i].item->cache_key);
 }
 
 static struct fb_err make_items(struct keep *k, size_t *bad)

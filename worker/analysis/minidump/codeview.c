@@ -19,6 +19,12 @@ enum {
     MISC_EXE_NAME = 1,
 };
 
+static void put_upper(struct fb_text *text, uint32_t v, int digits)
+{
+    while (digits-- > 0)
+        fb_text_char(text, "0123456789ABCDEF"[v >> (4 * digits) & 15]);
+}
+
 static const char *print_guid(struct fb_md *m, const uint8_t guid[GUID_SIZE], bool big,
                               uint32_t age)
 {
@@ -27,12 +33,15 @@ static const char *print_guid(struct fb_md *m, const uint8_t guid[GUID_SIZE], bo
           .big = big
     };
     uint32_t data1 = fb_read_u32(&r);
-    unsigned data2 = fb_read_u16(&r), data3 = fb_read_u16(&r);
+    uint32_t data2 = fb_read_u16(&r);
+    uint32_t data3 = fb_read_u16(&r);
     char buffer[48];
     struct fb_text text = fb_text_over(buffer, sizeof buffer);
-    fb_text_format(&text, "%08X%04X%04X", data1, data2, data3);
+    put_upper(&text, data1, 8);
+    put_upper(&text, data2, 4);
+    put_upper(&text, data3, 4);
     for (size_t i = r.at; i < GUID_SIZE; i++)
-        fb_text_format(&text, "%02X", guid[i]);
+        put_upper(&text, guid[i], 2);
     fb_text_hex(&text, age, 1);
     return fb_md_keep(m, &text);
 }
@@ -83,7 +92,8 @@ static struct fb_err nb10(struct fb_md *m, struct fb_reader *r, struct fb_module
     module->debug_file = fb_md_text8(m, fb_read_bytes(r, r->in.n - r->at), FB_MD_RECORD_MAX);
     char buffer[24];
     struct fb_text text = fb_text_over(buffer, sizeof buffer);
-    fb_text_format(&text, "%08X%x", timestamp, age);
+    put_upper(&text, timestamp, 8);
+    fb_text_hex(&text, age, 1);
     module->debug_id = fb_md_keep(m, &text);
     return FB_NO_ERR;
 }
