@@ -16,14 +16,14 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from system import System, descendants, run, until  # noqa: E402
 
 UPLOADS = 1000
-RATE = 40  # uploads per second, so that the killing has time
+RATE, SLOW_RATE = 40, 12  # uploads per second, so that the killing has time
 PATIENCE = 240  # seconds for a group that has lost members without a word
 SEED = int(os.environ.get("FAULTBUCKET_SEED", random.SystemRandom().randrange(1 << 30)))
 
 
-def start_load(system, number, *options):
+def start_load(system, number, rate, *options):
     """Start sending `number` distinct dumps in the background."""
-    return subprocess.Popen(system.load_command(f"--count={number}", f"--rate={RATE}", *options), text=True,
+    return subprocess.Popen(system.load_command(f"--count={number}", f"--rate={rate}", *options), text=True,
                             stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
 
 
@@ -49,7 +49,7 @@ def workers_die():
     with System() as system:
         system.start_ingest()
         workers = [system.start_worker(), system.start_worker()]
-        load = start_load(system, UPLOADS)
+        load = start_load(system, UPLOADS, RATE)
         killed = 0
         while load.poll() is None:
             time.sleep(chance.uniform(0.3, 4))
@@ -87,15 +87,17 @@ def neighbours_die():
     with System(fast=False) as system:
         system.start_ingest()
         worker = system.start_worker()
-        load = start_load(system, UPLOADS // 2, "--retry")
+        load = start_load(system, UPLOADS // 2, SLOW_RATE, "--retry")
         killed = kill_some_analysers(system, worker, chance, 4)
         system.services.kill("postgres")
         time.sleep(chance.uniform(0.5, 2))
         system.services.restart("postgres")
         time.sleep(chance.uniform(0.5, 2))
+        assert load.poll() is None, "the load had ended before Kafka was killed"
         system.services.kill("kafka")
         time.sleep(chance.uniform(0.5, 2))
         system.services.restart("kafka")
+        assert load.poll() is None, "the load had ended before Kafka was back"
         number = acknowledged(load)
         assert number == UPLOADS // 2, f"{number} were acknowledged, though every upload was tried again"
         system.wait_counted(number, PATIENCE)
