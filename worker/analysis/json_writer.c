@@ -101,6 +101,14 @@ void fb_json_number(struct fb_text *t, const char *key, uint64_t value)
     fb_text_dec(t, value);
 }
 
+void fb_json_known_number(struct fb_text *t, const char *key, uint64_t value, bool known)
+{
+    if (known)
+        fb_json_number(t, key, value);
+    else
+        fb_json_null(t, key);
+}
+
 void fb_json_decimal(struct fb_text *t, const char *key, double value)
 {
     put_key(t, key);
