@@ -140,7 +140,7 @@ struct fb_module {
     fb_addr
         end; // for look-ups: base of the next module where two overlap; == base when unusable
     uint32_t timestamp, checksum;
-    const char *path;               // as recorded
+    const char *path;               // as recorded; empty, never NULL, when unreadable
     const char *name;               // last component, split at / and \ alike
     const char *debug_file;         // last component; NULL when there is none
     const char *debug_id;           // upper case with age; NULL when there is none
@@ -158,7 +158,7 @@ struct fb_unloaded {
     fb_addr base;
     uint64_t size;
     uint32_t timestamp, checksum;
-    const char *name; // last component
+    const char *name; // last component; likewise
     const char *code_id;
 };
 
