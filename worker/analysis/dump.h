@@ -133,9 +133,9 @@ uint64_t fb_reg_fp(const struct fb_regs *r);
 
 struct fb_module {
     fb_addr base;
-    uint64_t size; // as recorded; see `end`
-    fb_addr
-        end; // for look-ups: base of the next module where two overlap; == base when unusable
+    uint64_t size; // as recorded
+    // For look-ups: the base of the next module where two overlap; == base when unusable.
+    fb_addr end;
     uint32_t timestamp, checksum;
     const char *path;               // as recorded; empty, never NULL, when unreadable
     const char *name;               // last component, split at / and \ alike
