@@ -24,59 +24,55 @@ static const char *finder(const char *id)
     return NULL;
 }
 
+/* clang-format off */
 /* Facts in the order of the page: the title and the expression over dash.bucket_detail. */
 static const struct {
     const char *title, *sql;
 } facts[] = {
-    {"bucket",      "bucket_id"                                                                },
-    {"signature",   "signature"                                                                },
-    {"product",     "vendor || ', ' || product"                                                },
-    {"class",       "class"                                                                    },
-    {"rule",        "concat_ws(': ', rule, explanation)"                                       },
+    {"bucket",      "bucket_id"},
+    {"signature",   "signature"},
+    {"product",     "vendor || ', ' || product"},
+    {"class",       "class"},
+    {"rule",        "concat_ws(': ', rule, explanation)"},
     {"hits",        "hits || ' on ' || machines || ' machines; ' || hits_24h || ' in 24 hours, '"
-             " || hits_7d || ' in 7 days, ' || hits_prior_7d || ' in the 7 before'"},
-    {"seen",        "first_seen || ' to ' || last_seen"                                        },
-    {"platforms",   "array_to_string(platforms, ', ')"                                         },
-    {"crash",       "concat_ws(' at ', crash_info ->> 'type', crash_info ->> 'address')"       },
-    {"instruction", "crash_info ->> 'instruction'"                                             },
-    {"blame",       "concat_ws('!', sample_keys #>> '{blame,module}',"
-              " sample_keys #>> '{blame,function}')"                              },
-    {"sample",      "samples || ' kept, shown: report ' || sample_report_id"                   },
-    {"14 days",     "trend::text"                                                              },
+                    " || hits_7d || ' in 7 days, ' || hits_prior_7d || ' in the 7 before'"},
+    {"seen",        "date_trunc('second', first_seen) || ' to ' || date_trunc('second', last_seen)"},
+    {"platforms",   "array_to_string(platforms, ', ')"},
+    {"crash",       "concat_ws(' at ', crash_info ->> 'type', crash_info ->> 'address')"},
+    {"instruction", "crash_info ->> 'instruction'"},
+    {"blame",       "concat_ws('!', sample_keys #>> '{blame,module}', sample_keys #>> '{blame,function}')"},
+    {"sample",      "samples || ' kept, shown: report ' || sample_report_id"},
+    {"14 days",     "trend::text"},
 };
 enum { FACTS = sizeof facts / sizeof *facts };
+
+/* The elements of an array in the sample's document; none when it is no array. */
+#define EACH(path) " FROM dash.bucket_detail, jsonb_array_elements(CASE jsonb_typeof(" path ")" \
+                   " WHEN 'array' THEN " path " ELSE '[]' END) e WHERE bucket_id = $1::bigint"
 
 /* Lists below the facts: a title, and a statement over $1 that gives one text per line. */
 static const struct {
     const char *title, *sql;
 } lists[] = {
-    {"Evidence",            "SELECT format('%s = %s (%s)', f ->> 'name', f ->> 'value', f ->> 'source')"
-                 " FROM dash.bucket_detail, jsonb_array_elements(CASE "
-                 "jsonb_typeof(exploitability -> 'facts')"
-                 " WHEN 'array' THEN exploitability -> 'facts' ELSE '[]' END) f WHERE "
-                 "bucket_id = $1::bigint"                             },
+    {"Evidence",
+     "SELECT format('%s = %s (%s)', e ->> 'name', e ->> 'value', e ->> 'source')"
+     EACH("exploitability -> 'facts'")},
     {"Instructions",
-     "SELECT format('%s  %s  %s', l ->> 'address', l ->> 'text', coalesce(l ->> 'marks', ''))"
-     " FROM dash.bucket_detail, jsonb_array_elements(CASE jsonb_typeof(exploitability -> "
-     "'block')"
-     " WHEN 'array' THEN exploitability -> 'block' ELSE '[]' END) l WHERE bucket_id = "
-     "$1::bigint"                                                                     },
+     "SELECT concat_ws('  ', e ->> 'address', e ->> 'text', nullif(e ->> 'marks', '[]'))"
+     EACH("exploitability -> 'block'")},
     {"Stack of the sample",
-     "SELECT format('%s  %s  [%s]', lpad(coalesce(f ->> 'frame', '?'), 3),"
-     " coalesce((f ->> 'module') || '!' || (f ->> 'function'),"
-     "  (f ->> 'module') || '+' || (f ->> 'module_offset'), f ->> 'offset'), f ->> 'trust')"
-     " FROM dash.bucket_detail, jsonb_array_elements(CASE jsonb_typeof(stack)"
-     " WHEN 'array' THEN stack ELSE '[]' END) f WHERE bucket_id = $1::bigint LIMIT 40"},
+     "SELECT format('%s  %s  [%s]', lpad(coalesce(e ->> 'frame', '?'), 3),"
+     " coalesce((e ->> 'module') || '!' || (e ->> 'function'),"
+     " (e ->> 'module') || '+' || regexp_replace(e ->> 'module_offset', '^0x0+', '0x'), e ->> 'offset'),"
+     " e ->> 'trust')" EACH("stack") " LIMIT 40"},
     {"Versions",
-     "SELECT format('%s  %s  %s hits', v ->> 'version', v ->> 'platform', v ->> 'hits')"
-     " FROM dash.bucket_detail, jsonb_array_elements(version_hits) v"
-     " WHERE bucket_id = $1::bigint LIMIT 20"                                         },
+     "SELECT format('%s  %s  %s hits', e ->> 'version', e ->> 'platform', e ->> 'hits')"
+     EACH("version_hits") " LIMIT 20"},
     {"Latest reports",
-     "SELECT format('%s  %s  %s  %s', r ->> 'client_id', r ->> 'received_at', r ->> 'version',"
-     " coalesce(r ->> 'crash_type', r ->> 'unanalysed'))"
-     " FROM dash.bucket_detail, jsonb_array_elements(latest_reports) r"
-     " WHERE bucket_id = $1::bigint LIMIT 10"                                         },
+     "SELECT format('%s  %s  %s  %s', e ->> 'client_id', left(e ->> 'received_at', 19), e ->> 'version',"
+     " coalesce(e ->> 'crash_type', e ->> 'unanalysed'))" EACH("latest_reports") " LIMIT 10"},
 };
+/* clang-format on */
 
 static void print_facts(const PGresult *row)
 {

@@ -185,8 +185,8 @@ static void counts_once(struct fb_store *store, struct fixture *f)
     make(&f->made[1], 1000, 0);
     CHECK(row, keep(store, f) == FB_OK);
     CHECK(row, f->got.counted == 1 && f->got.duplicate == BATCH && f->got.new_buckets == 0);
-    fill(f, 1500, 2, 0, 2 * BATCH + 1);
-    make(&f->made[1], 1500, 0);
+    fill(f, 1500, 2, 0, 2 * BATCH + 1); // a client that sent its dump again: an id of its own
+    put_id(f->made[1].dedup, 1500);
     CHECK(row, keep(store, f) == FB_OK && f->got.counted == 1 && f->got.duplicate == 1);
     check_sums(row);
     CHECK(row,
@@ -322,6 +322,7 @@ static void many_products(struct fb_store *store, struct fixture *f)
  */
 
 enum { ROUNDS = 20, SHARED = 400 };
+static pthread_barrier_t together; // else the quicker one is always a round ahead
 struct writer {
     int32_t partition;
     size_t counted, duplicate, failed;
@@ -340,8 +341,10 @@ static void *write_shared(void *arg)
         fill(f, 0, ROOM, w->partition, round == 0 ? -1 : round * ROOM);
         for (size_t i = 0; i < ROOM; i++) {
             uint64_t n = (uint64_t)rand_r(&seed) % SHARED;
-            make(&f->made[i], 100000 + n, 100 + n % 40);
+            make(&f->made[i], 100000 + (uint64_t)round * SHARED + n,
+                 100 + (n + 40 * (uint64_t)round) % 400);
         }
+        pthread_barrier_wait(&together);
         w->failed += keep(store, f) != FB_OK;
         w->counted += f->got.counted;
         w->duplicate += f->got.duplicate;
@@ -360,10 +363,12 @@ static void two_writers(void)
     pthread_t threads[2];
     static const char reports[] = "SELECT count(*) FROM report";
     long long before = ask(reports);
+    pthread_barrier_init(&together, NULL, 2);
     for (int i = 0; i < 2; i++)
         pthread_create(&threads[i], NULL, write_shared, &w[i]);
     for (int i = 0; i < 2; i++)
         pthread_join(threads[i], NULL);
+    pthread_barrier_destroy(&together);
     CHECK(row, w[0].failed + w[1].failed == 0);
     CHECK(row, w[0].counted + w[1].counted + w[0].duplicate + w[1].duplicate ==
                    (size_t)2 * ROUNDS * ROOM);

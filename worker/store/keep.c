@@ -19,8 +19,9 @@ enum {
     PARAMETERS_MAX = FB_COLUMN_COUNT + 1,
 };
 
+enum kind { PLAIN, REPORTS, SAMPLE };
 struct step { // a statement that was sent
-    enum { PLAIN, REPORTS, SAMPLE } kind;
+    enum kind kind;
     struct fb_item *item; // of SAMPLE
 };
 struct sample { // a dump that is sent along
@@ -90,7 +91,7 @@ static bool add_array(struct parameters *p, struct fb_array *array)
 /* --- sending -------------------------------------------------------------------------------
  */
 
-static bool note(struct keep *k, int sent, int kind, struct fb_item *item)
+static bool note(struct keep *k, int sent, enum kind kind, struct fb_item *item)
 {
     k->steps[k->n_steps].kind = kind;
     k->steps[k->n_steps].item = item;
@@ -104,8 +105,8 @@ static bool send_plain(struct keep *k, const char *sql)
     return note(k, sent, PLAIN, NULL);
 }
 
-static bool send_named(struct keep *k, const char *name, const struct parameters *p, int kind,
-                       struct fb_item *item)
+static bool send_named(struct keep *k, const char *name, const struct parameters *p,
+                       enum kind kind, struct fb_item *item)
 {
     int sent = PQsendQueryPrepared(k->store->db, name, p->n, p->value, p->length, p->format, 0);
     return note(k, sent, kind, item);
