@@ -1,8 +1,8 @@
 /*
  * common/base/arena.h -- memory of one report: one block, handed in, forgotten in one step.
  *
- * The block's size is the limit on what a report may cost. Under AddressSanitizer each piece has a
- * poisoned border on both sides, so that pooling hides no overrun.
+ * The block's size is the limit on what a report may cost. Under AddressSanitizer each piece
+ * has a poisoned border on both sides, so that pooling hides no overrun.
  */
 #pragma once
 #include <stdalign.h>
