@@ -36,8 +36,7 @@ struct fb_consumer {
     bool paused;
 };
 
-/* --- the assignment
- * ------------------------------------------------------------------------------- */
+/* --- the assignment ----------------------------------------------------------------- */
 
 static struct partition *find(struct fb_consumer *c, int32_t id)
 {
@@ -134,8 +133,7 @@ void fb_consumer_rewind(struct fb_consumer *c)
         assign_ours(c);
 }
 
-/* --- messages
- * ------------------------------------------------------------------------------------- */
+/* --- messages ----------------------------------------------------------------------- */
 
 /* Retention has overtaken us: say how much is lost, and go on with the oldest that is left. */
 static void out_of_range(struct fb_consumer *c, int32_t id)
@@ -189,8 +187,7 @@ void fb_consumer_pause(struct fb_consumer *c, bool pause)
     fb_log(FB_LOG_INFO, pause ? "paused" : "resumed", NULL, NULL);
 }
 
-/* --- offsets
- * -------------------------------------------------------------------------------------- */
+/* --- offsets ------------------------------------------------------------------------ */
 
 int64_t fb_consumer_stored(const struct fb_consumer *c, int32_t id)
 {
@@ -230,8 +227,7 @@ void fb_consumer_clear_fd(struct fb_consumer *c)
     (void)eventfd_read(c->fd, &count);
 }
 
-/* --- open and close
- * ------------------------------------------------------------------------------- */
+/* --- open and close ----------------------------------------------------------------- */
 
 static const struct {
     const char *key, *value;

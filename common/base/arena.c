@@ -1,6 +1,7 @@
 /* common/base/arena.c -- the bump allocator behind every report. */
 #include "base/arena.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #ifndef __has_feature
@@ -67,6 +68,8 @@ void fb_arena_give_back(struct fb_arena *arena, size_t n)
 
 void fb_arena_reset(struct fb_arena *arena)
 {
-    UNPOISON(arena->base, arena->used + at_most(BORDER, arena->cap - arena->used));
+    bool fresh = arena->used == 0; // its block may still have the borders of an earlier arena
+    UNPOISON(arena->base,
+             fresh ? arena->cap : arena->used + at_most(BORDER, arena->cap - arena->used));
     arena->used = 0;
 }
