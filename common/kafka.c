@@ -17,7 +17,6 @@
 #include <time.h>
 
 enum {
-    KEY_MAX = 64,
     ID_MAX = 64,
     TRACE_MAX = 64,
     POLL_MS = 100,
@@ -28,9 +27,7 @@ struct job {
     struct job *next;
     fb_delivered_fn *delivered;
     void *arg;
-    struct fb_span value;
-    size_t key_n;
-    uint8_t key[KEY_MAX];
+    struct fb_span key, value;
     char id[ID_MAX], trace[TRACE_MAX];
     const char *reason;
     int64_t since_us;
@@ -225,7 +222,7 @@ static rd_kafka_headers_t *headers_of(const struct job *job)
     return headers;
 }
 
-/* librdkafka reads the value through its own, unqualified pointer, and never writes. */
+/* librdkafka reads keys and values through its own, unqualified pointer, and never writes. */
 static void *as_payload(struct fb_span value)
 {
     union {
@@ -238,11 +235,11 @@ static void *as_payload(struct fb_span value)
 static rd_kafka_resp_err_t send_job(rd_kafka_t *client, const char *topic, struct job *job)
 {
     rd_kafka_headers_t *headers = headers_of(job);
-    // Flags 0: the value stays its owner's until the report.
+    // Flags 0: the value stays its owner's until the report; the key is copied.
     const rd_kafka_vu_t what[] = {
         {.vtype = RD_KAFKA_VTYPE_TOPIC,    .u.cstr = topic                                },
         {.vtype = RD_KAFKA_VTYPE_MSGFLAGS, .u.i = 0                                       },
-        {.vtype = RD_KAFKA_VTYPE_KEY,      .u.mem = {job->key, job->key_n}                },
+        {.vtype = RD_KAFKA_VTYPE_KEY,      .u.mem = {as_payload(job->key), job->key.n}    },
         {.vtype = RD_KAFKA_VTYPE_VALUE,    .u.mem = {as_payload(job->value), job->value.n}},
         {.vtype = RD_KAFKA_VTYPE_HEADERS,  .u.headers = headers                           },
         {.vtype = RD_KAFKA_VTYPE_OPAQUE,   .u.ptr = job                                   },
@@ -377,18 +374,16 @@ struct fb_err fb_producer_ready(struct fb_producer *p, int ms)
 static struct job *new_job(const struct fb_message *message, fb_delivered_fn *delivered,
                            void *arg)
 {
-    struct job *job = message->key.n <= KEY_MAX ? calloc(1, sizeof *job) : NULL;
+    struct job *job = calloc(1, sizeof *job);
     if (job == NULL)
         return NULL;
     job->delivered = delivered;
     job->arg = arg;
+    job->key = message->key;
     job->value = message->value;
     job->reason = message->reason;
     job->maybe_duplicate = message->maybe_duplicate;
     job->since_us = now_us();
-    job->key_n = message->key.n;
-    if (job->key_n != 0)
-        memcpy(job->key, message->key.p, job->key_n);
     snprintf(job->id, sizeof job->id, "%s", message->id);
     snprintf(job->trace, sizeof job->trace, "%s",
              message->traceparent != NULL ? message->traceparent : "");

@@ -26,7 +26,7 @@ struct fb_err fb_producer_open(const struct fb_config *config, const char *topic
 struct fb_err fb_producer_ready(struct fb_producer *producer, int ms);
 
 struct fb_message {
-    struct fb_span key, value; // the value is owned by the caller until `delivered`
+    struct fb_span key, value; // both are owned by the caller until `delivered`
     const char *id;            // header fb-id: the report's UUID
     bool maybe_duplicate;      // header fb-maybe-dup
     const char *traceparent;   // may be NULL

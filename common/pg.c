@@ -20,10 +20,13 @@ static void log_notice(void *arg, const PGresult *result)
 struct fb_err fb_pg_connect(const char *url, const char *program, PGconn **out)
 {
     /* What stands before dbname the URL may overrule, what stands behind it may not: all our
-     * text is UTF-8. */
-    const char *keys[] = {"connect_timeout", "tcp_user_timeout", "fallback_application_name",
-                          "dbname",          "client_encoding",  NULL};
-    const char *values[] = {"10", "30000", program, url, "UTF8", NULL};
+     * text is UTF-8. A server that vanishes while we wait for its answer leaves nothing unsent,
+     * so only keepalives find out. */
+    const char *keys[] = {"connect_timeout",           "tcp_user_timeout",
+                          "keepalives_idle",           "keepalives_interval",
+                          "fallback_application_name", "dbname",
+                          "client_encoding",           NULL};
+    const char *values[] = {"10", "30000", "10", "5", program, url, "UTF8", NULL};
     PGconn *db = PQconnectdbParams(keys, values, 1);
     if (db == NULL || PQstatus(db) != CONNECTION_OK) {
         fb_log(FB_LOG_ERROR, "postgres_connect", "reason",

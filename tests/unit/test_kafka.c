@@ -111,6 +111,23 @@ static void check_too_large(const struct fb_config *config)
     free(value);
 }
 
+/* A foreign message may have any key, and must fit among the dead letters with it. */
+static void check_long_key(const struct fb_config *config)
+{
+    static const uint8_t key[100000];
+    atomic_int times = 0;
+    struct fb_producer *p;
+    CHECK("opened", !fb_failed(fb_producer_open(config, "t", &p)));
+    struct fb_message message = {
+        .key = {key, sizeof key, 0},
+          .value = {key, 1,          0},
+          .id = "id"
+    };
+    CHECK("long key", !fb_failed(fb_produce(p, &message, delivered, &times)));
+    fb_producer_close(p, WAIT_MS);
+    CHECK("long key", times == 1);
+}
+
 /* The broker does not take what it is sent: refused, with a code, within the time-out. */
 static void check_refusing(const struct fb_config *config, rd_kafka_mock_cluster_t *cluster)
 {
@@ -178,6 +195,7 @@ int main(void)
     const struct fb_config *config = configure(rd_kafka_mock_cluster_bootstraps(cluster));
     check_plain(config);
     check_too_large(config);
+    check_long_key(config);
     check_refusing(config, cluster);
     check_fatal(config, cluster);
     check_closed(config, cluster);

@@ -7,16 +7,23 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 static void *start(const struct fb_config *config)
 {
-    static int self;
+    enum { AS_MUCH_AS_AN_ANALYSER = 512 << 20 };
     (void)config;
-    return &self;
+    void *self = mmap(NULL, AS_MUCH_AS_AN_ANALYSER, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return self != MAP_FAILED && getenv("NO_ANALYSER_STARTS") == NULL ? self : NULL;
 }
+
+enum { BELL = 3 }; // of every child
 
 /* Can the child write a file? It must not. */
 static bool can_write(void)
@@ -51,6 +58,14 @@ static size_t work(void *self, struct fb_span job, uint8_t *answer, size_t room)
     case 'w':
         answer[0] = can_write() ? '1' : '0';
         return 1;
+    case 'c':
+        close(BELL);
+        for (;;)
+            pause();
+    case '0':
+        send(BELL, "", 0, 0);
+        for (;;)
+            pause();
     case 'h':
         for (;;)
             pause();
@@ -72,6 +87,8 @@ static const struct {
     {"no memory",                "mem",        FB_DEATH_MEMORY,  ""          },
     {"lies about its length",    "lie",        FB_DEATH_SIGNAL,  ""          },
     {"hangs",                    "hang",       FB_DEATH_TIME,    ""          },
+    {"cuts its bell, and lives", "cut",        FB_DEATH_SIGNAL,  ""          },
+    {"says nothing, at length",  "0 bytes",    FB_DEATH_SIGNAL,  ""          },
     {"cannot write files",       "write",      FB_ALIVE,         "0"         },
     {"an answer after all that", "echo again", FB_ALIVE,         "echo again"},
 };
@@ -126,20 +143,90 @@ static void all_at_once(struct fb_pool *pool)
     CHECK("too large", !fb_pool_give(pool, (struct fb_span){NULL, FB_JOB_MAX + 1, 0}, NULL));
 }
 
-int main(void)
+static struct fb_err open_pool(const char *children, struct fb_pool **out)
 {
-    setenv("FAULTBUCKET_WORKER_ANALYSERS", "2", 1);
-    setenv("FAULTBUCKET_WORKER_ANALYSER_SECONDS", "1", 1);
     char name[] = "test";
     char *argv[] = {name, NULL};
     int argc = 1;
-    struct fb_pool *pool;
     static const struct fb_work script = {start, work};
-    struct fb_err err = fb_pool_open(fb_config_load('W', "", &argc, argv), &script, &pool);
+    setenv("FAULTBUCKET_WORKER_ANALYSERS", children, 1);
+    return fb_pool_open(fb_config_load('W', "", &argc, argv), &script, out);
+}
+
+/* A child retires after many jobs: none of them may be lost to that. */
+static void retiring(void)
+{
+    enum { MANY = 10050 };
+    struct fb_pool *pool;
+    if (!CHECK("retire", !fb_failed(open_pool("1", &pool))))
+        return;
+    int first = fb_pool_pid(pool, 0), ticket, lost = 0;
+    struct fb_span job = {(const uint8_t *)"echo", 4, 0};
+    for (int i = 0; i < MANY; i++) {
+        struct fb_answer answer = {0};
+        lost += !fb_pool_give(pool, job, &ticket) || !any_answer(pool, &answer) ||
+                answer.death != FB_ALIVE;
+    }
+    CHECK("retire", lost == 0);
+    CHECK("retire", fb_pool_pid(pool, 0) != first);
+    fb_pool_close(pool);
+}
+
+/* Each child has room for itself, however many there are; without children there is no pool. */
+static void many_and_none(void)
+{
+    struct fb_pool *pool;
+    if (CHECK("many", !fb_failed(open_pool("64", &pool)))) {
+        CHECK("many", fb_pool_idle(pool) == 64);
+        fb_pool_close(pool);
+    }
+    setenv("NO_ANALYSER_STARTS", "1", 1);
+    CHECK("none", open_pool("2", &pool).code == FB_UNAVAILABLE);
+    unsetenv("NO_ANALYSER_STARTS");
+}
+
+static int parent_of(int pid)
+{
+    char path[64];
+    int parent = 0;
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    FILE *stat = fopen(path, "r");
+    if (stat == NULL || fscanf(stat, "%*d %*s %*c %d", &parent) != 1)
+        parent = 0;
+    if (stat != NULL)
+        fclose(stat);
+    return parent;
+}
+
+/* The zygote is killed, and all children with it: that is told, not waited for. */
+static void orphaned(void)
+{
+    struct fb_pool *pool;
+    if (!CHECK("orphaned", !fb_failed(open_pool("2", &pool))))
+        return;
+    int zygote = parent_of(fb_pool_pid(pool, 0));
+    if (CHECK("orphaned", zygote > 1))
+        kill(zygote, SIGKILL);
+    struct fb_answer answer;
+    for (int i = 0; i < 10 && !fb_pool_broken(pool); i++)
+        fb_pool_wait(pool, -1, 100, &answer);
+    CHECK("orphaned", fb_pool_broken(pool));
+    fb_pool_close(pool);
+}
+
+int main(void)
+{
+    alarm(120); // a pool that waits for ever is what this test must not become
+    setenv("FAULTBUCKET_WORKER_ANALYSER_SECONDS", "1", 1);
+    struct fb_pool *pool;
+    struct fb_err err = open_pool("2", &pool);
     if (CHECK("open", !fb_failed(err))) {
         one_at_a_time(pool);
         all_at_once(pool);
         fb_pool_close(pool);
     }
+    many_and_none();
+    retiring();
+    orphaned();
     return check_done();
 }

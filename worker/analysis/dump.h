@@ -133,11 +133,11 @@ uint64_t fb_reg_fp(const struct fb_regs *r);
 
 struct fb_module {
     fb_addr base;
-    uint64_t size; // as recorded; see `end`
-    fb_addr
-        end; // for look-ups: base of the next module where two overlap; == base when unusable
+    uint64_t size; // as recorded
+    // For look-ups: the base of the next module where two overlap; == base when unusable.
+    fb_addr end;
     uint32_t timestamp, checksum;
-    const char *path;               // as recorded
+    const char *path;               // as recorded; empty, never NULL, when unreadable
     const char *name;               // last component, split at / and \ alike
     const char *debug_file;         // last component; NULL when there is none
     const char *debug_id;           // upper case with age; NULL when there is none
@@ -155,7 +155,7 @@ struct fb_unloaded {
     fb_addr base;
     uint64_t size;
     uint32_t timestamp, checksum;
-    const char *name; // last component
+    const char *name; // last component; likewise
     const char *code_id;
 };
 

@@ -1,6 +1,6 @@
 /*
- * worker/sandbox/child.c -- an analyser child binds itself, then works until the bell is cut or
- * its time is served.
+ * worker/sandbox/child.c -- an analyser child binds itself, rings once, then works until the
+ * bell is cut.
  *
  * The filter on system calls is a later step; its place is at the end of bind_self.
  */
@@ -14,7 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { JOBS_MAX = 10000, FILES_MAX = 16 };
+enum { FILES_MAX = 16 };
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 enum { CAN_LIMIT_MEMORY = 0 }; // the sanitizers' shadow is terabytes of address space
@@ -81,7 +81,9 @@ void fb_child_run(const struct fb_config *config, const struct fb_work *work,
     if (self == NULL)
         _exit(FB_CHILD_NO_MEMORY);
     rlim_t seconds = (rlim_t)fb_config_number(config, FB_OPT_WORKER_SECONDS, 1, 3600);
-    for (int jobs = 0; jobs < JOBS_MAX; jobs++) {
+    const uint64_t ready = 0;
+    bool heard = send(bell, &ready, sizeof ready, MSG_NOSIGNAL) == sizeof ready;
+    while (heard) {
         uint64_t n;
         ssize_t got = recv(bell, &n, sizeof n, 0);
         if (got != sizeof n || n > FB_JOB_MAX)
@@ -89,8 +91,7 @@ void fb_child_run(const struct fb_config *config, const struct fb_work *work,
         allow_cpu(seconds);
         uint64_t answer =
             work->work(self, (struct fb_span){slot->job, n, 0}, slot->answer, FB_ANSWER_MAX);
-        if (send(bell, &answer, sizeof answer, MSG_NOSIGNAL) != sizeof answer)
-            break;
+        heard = send(bell, &answer, sizeof answer, MSG_NOSIGNAL) == sizeof answer;
     }
     _exit(FB_CHILD_DONE);
 }

@@ -18,7 +18,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CHILDREN_MAX = 256 };
+enum {
+    CHILDREN_MAX = 256,
+    JOBS_MAX = 10000, // of one child: what it may have leaked goes with it
+    START_MS = 10000,
+    AGAIN_SECONDS = 1 // until the next try to start a child
+};
 
 struct slot {
     struct fb_slot_memory memory;
@@ -26,9 +31,12 @@ struct slot {
     bool busy, overdue;
     void *ticket;
     double since;
+    int jobs;
+    double started;
 };
 struct fb_pool {
     struct fb_zygote zygote;
+    bool broken; // the zygote is gone: no child will ever be replaced
     size_t n;
     double seconds;                             // a job may take
     uint8_t *copy;                              // of the last answer
@@ -49,16 +57,45 @@ static uint8_t *shared(size_t n)
     return p != MAP_FAILED ? p : NULL;
 }
 
+/* End the child of a slot, whatever it does: one that was taken over may cut its bell and live
+ * on. A child that is dead already keeps its status. */
+static int end_child(struct fb_pool *pool, struct slot *slot)
+{
+    kill(slot->pid, SIGKILL);
+    close(slot->bell);
+    slot->bell = -1;
+    int status = fb_zygote_wait(&pool->zygote, slot->pid);
+    if (status == -1 && !pool->broken)
+        fb_log(FB_LOG_ERROR, "zygote_gone", "next", "start the worker again", NULL);
+    pool->broken |= status == -1;
+    return status;
+}
+
+/* A child rings once when it has all that it needs. Whatever is wrong with one that does not is
+ * not the fault of a report: it never had any. */
+static bool rings(const struct slot *slot)
+{
+    struct pollfd bell = {.fd = slot->bell, .events = POLLIN};
+    uint64_t n;
+    while (poll(&bell, 1, START_MS) < 0 && errno == EINTR)
+        continue;
+    return recv(slot->bell, &n, sizeof n, MSG_DONTWAIT) == sizeof n;
+}
+
 static void replace(struct fb_pool *pool, size_t i)
 {
     struct slot *slot = &pool->slots[i];
     slot->busy = slot->overdue = false;
+    slot->jobs = 0;
+    slot->started = fb_now();
     struct fb_err err = fb_zygote_fork(&pool->zygote, (uint32_t)i, &slot->pid, &slot->bell);
-    if (fb_failed(err)) {
-        slot->bell = -1;
-        fb_log(FB_LOG_ERROR, "analyser_not_started", "reason", err.what, "next",
-               "check the limits on processes and memory", NULL);
-    }
+    if (!fb_failed(err) && rings(slot))
+        return;
+    int status = fb_failed(err) ? 0 : end_child(pool, slot);
+    slot->bell = -1;
+    fb_log(FB_LOG_ERROR, "analyser_not_started", "reason",
+           fb_failed(err) ? err.what : "it ended at once", "status", fb_log_number(status),
+           "next", "check the limits on processes and memory", NULL);
 }
 
 static size_t wanted_children(const struct fb_config *config)
@@ -77,6 +114,7 @@ struct fb_err fb_pool_open(const struct fb_config *config, const struct fb_work 
     if (pool == NULL)
         return FB_FAIL(UNAVAILABLE, "no memory for the analysers", 0);
     pool->n = wanted_children(config);
+    fb_config_number(config, FB_OPT_WORKER_MEMORY, 16 << 20, 1LL << 40); // said here, once
     pool->seconds = (double)fb_config_number(config, FB_OPT_WORKER_SECONDS, 1, 3600) * 1.5 + 1;
     pool->copy = malloc(FB_ANSWER_MAX);
     bool there = pool->copy != NULL;
@@ -85,8 +123,9 @@ struct fb_err fb_pool_open(const struct fb_config *config, const struct fb_work 
         pool->slots[i] = (struct slot){.memory = pool->memory[i], .bell = -1};
         there = there && pool->memory[i].job != NULL && pool->memory[i].answer != NULL;
     }
-    struct fb_err err = there ? fb_zygote_open(config, work, pool->memory, &pool->zygote)
-                              : FB_FAIL(UNAVAILABLE, "no memory for the analysers", 0);
+    struct fb_err err = there
+                            ? fb_zygote_open(config, work, pool->memory, pool->n, &pool->zygote)
+                            : FB_FAIL(UNAVAILABLE, "no memory for the analysers", 0);
     if (fb_failed(err)) {
         free(pool->copy);
         free(pool);
@@ -94,9 +133,15 @@ struct fb_err fb_pool_open(const struct fb_config *config, const struct fb_work 
     }
     for (size_t i = 0; i < pool->n; i++)
         replace(pool, i);
+    if (fb_pool_idle(pool) == 0) {
+        fb_pool_close(pool);
+        return FB_FAIL(UNAVAILABLE, "no analyser can be started", 0);
+    }
     *out = pool;
     return FB_NO_ERR;
 }
+
+bool fb_pool_broken(const struct fb_pool *pool) { return pool->broken; }
 
 size_t fb_pool_size(const struct fb_pool *pool) { return pool->n; }
 int fb_pool_pid(const struct fb_pool *pool, size_t i) { return pool->slots[i].pid; }
@@ -148,9 +193,7 @@ static enum fb_death cause(const struct slot *slot, int status)
 static bool bury(struct fb_pool *pool, size_t i, struct fb_answer *out)
 {
     struct slot *slot = &pool->slots[i];
-    close(slot->bell);
-    slot->bell = -1;
-    int status = fb_zygote_wait(&pool->zygote, slot->pid);
+    int status = end_child(pool, slot);
     bool had_job = slot->busy;
     *out = (struct fb_answer){.ticket = slot->ticket,
                               .death = cause(slot, status),
@@ -177,17 +220,18 @@ static bool take_answer(struct fb_pool *pool, size_t i, struct fb_answer *out)
     ssize_t got = recv(slot->bell, &n, sizeof n, MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return false;
-    if (got != sizeof n || n > FB_ANSWER_MAX || !slot->busy) {
-        if (got > 0)
-            kill(slot->pid, SIGKILL); // it says what no child of ours says
+    if (got != sizeof n || n > FB_ANSWER_MAX || !slot->busy) // what no child of ours says
         return bury(pool, i, out);
-    }
     memcpy(pool->copy, slot->memory.answer, n);
     give_back(slot->memory.answer, n);
     slot->busy = false;
     *out = (struct fb_answer){
         slot->ticket, FB_ALIVE, fb_now() - slot->since, {pool->copy, n, 0}
     };
+    if (++slot->jobs == JOBS_MAX) { // now, while it is idle: no job may meet its end
+        end_child(pool, slot);
+        replace(pool, i);
+    }
     return true;
 }
 
@@ -212,9 +256,9 @@ bool fb_pool_wait(struct fb_pool *pool, int wake_fd, int ms, struct fb_answer *o
     poll(fds, pool->n + 1, ms < TICK_MS ? ms : TICK_MS);
     end_overdue(pool);
     for (size_t i = 0; i < pool->n; i++) {
-        if (pool->slots[i].bell < 0)
+        if (pool->slots[i].bell < 0 && fb_now() - pool->slots[i].started >= AGAIN_SECONDS)
             replace(pool, i);
-        else if (fds[i].revents != 0 && take_answer(pool, i, out))
+        else if (pool->slots[i].bell >= 0 && fds[i].revents != 0 && take_answer(pool, i, out))
             return true;
     }
     return false;
@@ -224,11 +268,8 @@ void fb_pool_close(struct fb_pool *pool)
 {
     for (size_t i = 0; i < pool->n; i++) {
         struct slot *slot = &pool->slots[i];
-        if (slot->bell >= 0) {
-            kill(slot->pid, SIGKILL);
-            close(slot->bell);
-            fb_zygote_wait(&pool->zygote, slot->pid);
-        }
+        if (slot->bell >= 0)
+            end_child(pool, slot);
         munmap(slot->memory.job, FB_JOB_MAX);
         munmap(slot->memory.answer, FB_ANSWER_MAX);
     }

@@ -29,10 +29,12 @@ const char *fb_death_name(enum fb_death death);
 
 /** Fork the zygote and the children. Call before any thread is made and before secrets are
  * read.
- *  @fails UNAVAILABLE: no memory or processes */
+ *  @fails UNAVAILABLE: no memory or processes, or no child comes up */
 struct fb_err fb_pool_open(const struct fb_config *config, const struct fb_work *work,
                            struct fb_pool **out);
 size_t fb_pool_size(const struct fb_pool *pool);
+/** No child can be replaced any more: the pool is of no use. */
+bool fb_pool_broken(const struct fb_pool *pool);
 size_t fb_pool_idle(const struct fb_pool *pool);
 /** Give a job to an idle child. @return false when none is idle or the job is larger than
  * FB_JOB_MAX. `ticket` comes back with the answer. */

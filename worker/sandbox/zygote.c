@@ -9,6 +9,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -61,8 +62,21 @@ struct zygote_self {
     const struct fb_config *config;
     const struct fb_work *work;
     const struct fb_slot_memory *slots;
+    size_t n;
     int control;
 };
+
+/* What the other children work on is none of this one's business, and would count against its
+ * address space. */
+static void forget_others(const struct zygote_self *self, uint32_t slot)
+{
+    for (size_t i = 0; i < self->n; i++) {
+        if (i == slot)
+            continue;
+        munmap(self->slots[i].job, FB_JOB_MAX);
+        munmap(self->slots[i].answer, FB_ANSWER_MAX);
+    }
+}
 
 static void answer_fork(const struct zygote_self *self, uint32_t slot)
 {
@@ -72,8 +86,10 @@ static void answer_fork(const struct zygote_self *self, uint32_t slot)
         return;
     }
     pid_t pid = fork();
-    if (pid == 0)
+    if (pid == 0) {
+        forget_others(self, slot);
         fb_child_run(self->config, self->work, &self->slots[slot], pair[1]);
+    }
     close(pair[1]);
     send_with_fd(self->control, pid, pid > 0 ? pair[0] : -1);
     close(pair[0]);
@@ -111,7 +127,8 @@ __attribute__((noreturn)) static void run_zygote(const struct zygote_self *self)
 /* --- in the parent ------------------------------------------------------------------ */
 
 struct fb_err fb_zygote_open(const struct fb_config *config, const struct fb_work *work,
-                             const struct fb_slot_memory *slots, struct fb_zygote *out)
+                             const struct fb_slot_memory *slots, size_t n,
+                             struct fb_zygote *out)
 {
     int pair[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) != 0)
@@ -119,7 +136,7 @@ struct fb_err fb_zygote_open(const struct fb_config *config, const struct fb_wor
     pid_t pid = fork();
     if (pid == 0) {
         close(pair[0]);
-        run_zygote(&(struct zygote_self){config, work, slots, pair[1]});
+        run_zygote(&(struct zygote_self){config, work, slots, n, pair[1]});
     }
     close(pair[1]);
     if (pid < 0) {

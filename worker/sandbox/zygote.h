@@ -15,9 +15,11 @@ struct fb_slot_memory { // shared between parent and child of a slot
     uint8_t *job, *answer;
 };
 
-/** Fork it. It inherits the mappings of all slots. @fails UNAVAILABLE */
+/** Fork it. It inherits the mappings of all `n` slots; each child keeps only its own.
+ *  @fails UNAVAILABLE */
 struct fb_err fb_zygote_open(const struct fb_config *config, const struct fb_work *work,
-                             const struct fb_slot_memory *slots, struct fb_zygote *out);
+                             const struct fb_slot_memory *slots, size_t n,
+                             struct fb_zygote *out);
 /** A new child for `slot`. `*fd` is its bell, the caller's. @fails UNAVAILABLE */
 struct fb_err fb_zygote_fork(const struct fb_zygote *zygote, uint32_t slot, int *pid, int *fd);
 /** Wait for a child that is dead or dying; its wait status, -1 when the zygote is gone. */
