@@ -21,8 +21,8 @@ int fb_cli_failed(const char *command, const char *thing, const char *reason,
     return FB_EXIT_FAILED;
 }
 
-/* Code points that move the cursor, hide or turn text: C0, DEL, C1, bidi marks, embeddings and
- * isolates. */
+/* Code points that move the cursor, hide or turn text: C0, DEL, C1, bidi marks,
+ * embeddings and isolates. */
 static bool harmful(uint32_t c)
 {
     return c < 0x20 || (c >= 0x7f && c < 0xA0) || c == 0x61C || (c >= 0x200B && c <= 0x200F) ||
@@ -47,7 +47,7 @@ const char *fb_cli_safe(const char *text)
         return "-";
     char valid[ROOM];
     struct fb_text utf8 = fb_text_over(valid, sizeof valid);
-    fb_text_utf8(&utf8, (struct fb_span){(const uint8_t *)text, strlen(text), 0});
+    fb_text_utf8(&utf8, fb_span_of(text));
     struct fb_text out = fb_text_over(buffers[next++ % BUFFERS], ROOM);
     for (size_t i = 0, n; i < utf8.n; i += n) {
         uint32_t c = code_point((const uint8_t *)valid + i, &n);

@@ -1,6 +1,6 @@
 /*
- * worker/run.c -- one loop over Kafka, the analysers and the keeper; none of them waits for
- * another.
+ * worker/run.c -- one loop over Kafka, the analysers and the keeper; none of them
+ * waits for another.
  *
  * Back pressure is not polling: when enough tasks are open, nothing more is fetched. A task
  * goes from Kafka to an analyser and into a batch; whatever happens to it on the way, its

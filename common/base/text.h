@@ -1,9 +1,9 @@
 /*
  * common/base/text.h -- text that is put together piece by piece within a fixed room.
  *
- * What does not fit is dropped and `cut` is set; the text is always NUL-terminated. Bytes from
- * outside pass through fb_text_utf8 or fb_text_utf16, which let through valid UTF-8 and nothing
- * else.
+ * What does not fit is dropped and `cut` is set; the text is always NUL-terminated. Bytes
+ * from outside pass through fb_text_utf8 or fb_text_utf16, which let through valid UTF-8
+ * and nothing else.
  */
 #pragma once
 #include "base/arena.h"

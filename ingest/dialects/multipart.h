@@ -7,7 +7,7 @@
  */
 #pragma once
 #include "base/reader.h"
-#include "limits.h"
+#include "upload_limits.h"
 
 /** Where parts go. A failure ends the parse and is handed up. The spans are gone on return. */
 struct fb_part_sink {

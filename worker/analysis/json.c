@@ -81,7 +81,7 @@ static void put_os_version(const struct fb_json_document *d)
     fb_text_format(&version, "%" PRIu32 ".%" PRIu32 ".%" PRIu32, s->major, s->minor, s->build);
     if (s->csd != NULL && s->csd[0] != 0) {
         fb_text_char(&version, ' ');
-        fb_text_utf8(&version, (struct fb_span){(const uint8_t *)s->csd, strlen(s->csd), 0});
+        fb_text_utf8(&version, fb_span_of(s->csd));
     }
     fb_json_string(d->t, "os_ver", room);
 }

@@ -174,8 +174,8 @@ static bool said_before(const struct fb_pair *v, size_t n, const char *name)
     return false;
 }
 
-/* What the client sent stands above what it wrote into the dump; of two of one name the first
- * counts. */
+/* What the client sent stands above what it wrote into the dump; of two of one name
+ * the first counts. */
 static void put_annotations(const struct fb_json_document *d)
 {
     const struct fb_analysis *a = d->a;

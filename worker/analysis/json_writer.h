@@ -1,6 +1,6 @@
 /*
- * worker/analysis/json_writer.h -- JSON, written straight into a text: commas by themselves,
- * strings escaped.
+ * worker/analysis/json_writer.h -- JSON, written straight into a text: commas by
+ * themselves, strings escaped.
  *
  * A key of NULL is an element of an array. Text must be valid UTF-8 (fb_text_utf8 saw to that);
  * control characters are escaped, and so are DEL, the C1 controls and what turns the reading

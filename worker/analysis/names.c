@@ -30,6 +30,14 @@ const char *fb_access_name(enum fb_access access)
     return names[access];
 }
 
+enum fb_access fb_windows_access(uint64_t parameter)
+{
+    static const enum fb_access by_parameter[] = {
+        [0] = FB_ACCESS_READ, [1] = FB_ACCESS_WRITE, [8] = FB_ACCESS_EXECUTE};
+    return parameter < sizeof by_parameter / sizeof *by_parameter ? by_parameter[parameter]
+                                                                  : FB_ACCESS_UNKNOWN;
+}
+
 const char *fb_class_name(enum fb_class c)
 {
     static const char *const names[] = {"UNKNOWN", "PROBABLY_NOT_EXPLOITABLE", "UNKNOWN",

@@ -279,8 +279,8 @@ static bool at_operator(const struct scan *s)
 static const char *const qualifiers[] = {"const", "volatile", "noexcept", "override",
                                          "&&",    "&",        "restrict"};
 
-/* Behind a space, a new word begins; unless it is a qualifier, or groups that belong to what
- * went before. */
+/* Behind a space, a new word begins; unless it is a qualifier, or groups that belong to
+ * what went before. */
 static void scan_space(struct scan *s)
 {
     while (s->p[s->at] == ' ')
