@@ -33,7 +33,7 @@ int fb_cli_usage(const char *command, const char *message);
 int fb_cli_failed(const char *command, const char *thing, const char *reason,
                   const char *next_step);
 
-/** `text` from outside, safe to print: control characters, bidi overrides and invalid UTF-8
- * escaped; in one of a few buffers of 1 KiB, good for the same printf only. NULL prints as "-".
- */
+/** `text` from outside, safe to print: control characters, bidi overrides and invalid
+ * UTF-8 escaped; in one of a few buffers of 1 KiB, good for the same printf only. NULL
+ * prints as "-". */
 const char *fb_cli_safe(const char *text);

@@ -165,8 +165,8 @@ static void head(uint8_t *room, size_t cap)
     }
 }
 
-/* In any block that is too small reading says LIMIT, and a look-up says nothing or the truth.
- */
+/* In any block that is too small reading says LIMIT, and a look-up says nothing
+ * or the truth. */
 static void starve(uint8_t *room, size_t cap)
 {
     static const char text[] = HEAD "FILE 1 a.c\nINLINE_ORIGIN 4 g()\nFUNC 1000 20 0 f\n"

@@ -1,5 +1,5 @@
-/* worker/analysis/names.c -- the names of our own enumerations, and the list of what was odd.
- */
+/* worker/analysis/names.c -- the names of our own enumerations, and the list of
+ * what was odd. */
 #include "analysis.h"
 
 const char *fb_trust_name(enum fb_trust trust)

@@ -64,8 +64,8 @@ static const char *file_name(const struct fb_symfile *sym, uint32_t number,
     return file != NULL && number != FB_SYM_NONE ? text_of(arena, file->name) : NULL;
 }
 
-/* The innermost function that covers `rva`; `*nearest` is where the last one before it starts.
- */
+/* The innermost function that covers `rva`; `*nearest` is where the last one
+ * before it starts. */
 static const struct fb_sym_func *func_at(const struct fb_symfile *sym, uint64_t rva,
                                          uint64_t *nearest)
 {
