@@ -29,8 +29,8 @@ static void add(struct fb_hash *h, const uint8_t *p, size_t n, compress_fn *comp
     }
 }
 
-/* Both pad alike: 0x80, zeros, and the length in bits, whose bytes stand in the one order or
- * the other. */
+/* Both pad alike: 0x80, zeros, and the length in bits, whose bytes stand in the one order
+ * or the other. */
 static void pad(struct fb_hash *h, compress_fn *compress, int big_endian)
 {
     uint64_t bits = h->bytes * 8;

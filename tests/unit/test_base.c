@@ -1,5 +1,5 @@
-/* tests/unit/test_base.c -- reader, arena, text, sort and digests, a row per way each can go.
- */
+/* tests/unit/test_base.c -- reader, arena, text, sort and digests, a row per way
+ * each can go. */
 #include "base/arena.h"
 #include "base/hash.h"
 #include "base/reader.h"
