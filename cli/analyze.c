@@ -13,7 +13,6 @@
 #include <argp.h>
 #include <errno.h>
 #include <fts.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -65,15 +64,16 @@ static error_t parse(int key, char *arg, struct argp_state *state)
     }
 }
 
+// clang-format off
 static const struct argp_option flags[] = {
-    {"json",                                                         'j', NULL, 0, "One JSON document per line and file (docs/analysis-json.md)", 0},
-    {"pretty",                                                          'p', NULL, 0, "The same, indented", 0},
-    {"symbols", 's', "DIR", 0,
-     "Folder of Breakpad symbols, DIR/FILE/ID/NAME.sym; may be given again", 0},
-    {"product",                                                              'P', "NAME", 0, "Product of the bucket key; otherwise the dump says", 0},
-    {"color",  'c', "WHEN", 0, "auto (on a terminal), always or never", 0},
-    {0                                                            },
+    {"json",    'j', NULL,   0, "One JSON document per line and file (docs/analysis-json.md)", 0},
+    {"pretty",  'p', NULL,   0, "The same, indented", 0},
+    {"symbols", 's', "DIR",  0, "Folder of Breakpad symbols, DIR/FILE/ID/NAME.sym; may be given again", 0},
+    {"product", 'P', "NAME", 0, "Product of the bucket key; otherwise the dump says", 0},
+    {"color",   'c', "WHEN", 0, "auto (on a terminal), always or never", 0},
+    {0},
 };
+// clang-format on
 static const struct argp argp = {
     flags,
     parse,
@@ -85,8 +85,7 @@ static const struct argp argp = {
     NULL,
     NULL};
 
-/* --- one file
- * ------------------------------------------------------------------------------------- */
+/* --- one file ----------------------------------------------------------------------- */
 
 struct run {
     const struct options *options;
@@ -94,12 +93,32 @@ struct run {
     bool failed;
 };
 
+static void new_line(int depth) { printf("\n%*s", 2 * depth, ""); }
+
+/* The document with line ends and indents, and nothing else changed: what it escapes, stays so.
+ */
 static void print_pretty(const char *document)
 {
-    json_t *tree = json_loads(document, 0, NULL);
-    if (tree != NULL)
-        json_dumpf(tree, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(4));
-    json_decref(tree);
+    int depth = 0;
+    bool in_string = false;
+    for (const char *c = document; *c != 0; c++) {
+        bool opens = !in_string && (*c == '{' || *c == '[');
+        bool closes = !in_string && (*c == '}' || *c == ']');
+        bool empty = closes && (c[-1] == '{' || c[-1] == '[');
+        depth -= closes;
+        if (closes && !empty)
+            new_line(depth);
+        putchar(*c);
+        depth += opens;
+        if ((opens && c[1] != '}' && c[1] != ']') || (!in_string && *c == ','))
+            new_line(depth);
+        else if (!in_string && *c == ':')
+            putchar(' ');
+        if (in_string && *c == '\\')
+            putchar(*++c);
+        else if (*c == '"')
+            in_string = !in_string;
+    }
     putchar('\n');
 }
 
@@ -156,8 +175,7 @@ static void one_file(struct run *run, const char *path)
     fb_file_free(&file);
 }
 
-/* --- many files
- * ----------------------------------------------------------------------------------- */
+/* --- many files --------------------------------------------------------------------- */
 
 static bool looks_like_a_minidump(const char *path)
 {

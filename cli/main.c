@@ -5,6 +5,7 @@
 #include "cli.h"
 #include "log.h"
 
+#include <argp.h>
 #include <locale.h>
 #include <string.h>
 
@@ -33,6 +34,7 @@ static void print_help(void)
 int main(int argc, char **argv)
 {
     setlocale(LC_CTYPE, "");
+    argp_err_exit_status = FB_EXIT_USAGE;
     const struct fb_config *config = fb_config_load('C', NULL, &argc, argv);
     fb_log_open("faultbucket", fb_config_text(config, FB_OPT_LOG_LEVEL));
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {

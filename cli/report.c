@@ -104,6 +104,15 @@ static void print_system(const struct fb_analysis *a)
     printf("; %s, by %s\n", when, d->writer);
 }
 
+static void print_inlines(const struct fb_frame *f, size_t index)
+{
+    for (size_t i = 0; i < f->n_inlines; i++)
+        printf("  %3zu   %s!%s [%s:%" PRIu32 "]  inlined\n", index,
+               fb_cli_safe(f->module != NULL ? f->module->name : NULL),
+               fb_cli_safe(f->inlines[i].function), fb_cli_safe(f->inlines[i].file),
+               f->inlines[i].line);
+}
+
 static void print_stack(const struct fb_analysis *a, const struct style *s)
 {
     const struct fb_stack *stack = fb_crashing_stack(a);
@@ -119,6 +128,7 @@ static void print_stack(const struct fb_analysis *a, const struct style *s)
     putchar('\n');
     for (size_t i = 0; i < stack->n && i < FRAMES_SHOWN; i++) {
         const struct fb_frame *f = &stack->v[i];
+        print_inlines(f, i);
         printf("  %s%3zu%s %c ", i == a->keys.blame ? s->bold : "", i, s->end,
                i == a->keys.blame ? '>' : ' ');
         print_place(a, f);

@@ -89,8 +89,7 @@ static void set(struct fb_config *config, enum fb_option option, char *copy, con
     config->source[option] = source;
 }
 
-/* --- the file
- * ------------------------------------------------------------------------------------- */
+/* --- the file ----------------------------------------------------------------------- */
 
 static int on_key(void *user, const char *section, const char *key, const char *value)
 {
@@ -125,8 +124,7 @@ static void read_file(struct fb_config *config, const char *path, bool must_be_t
         give_up("%s:%d: not `key = value` and not `[section]`; mend that line", path, line);
 }
 
-/* --- environment and flags
- * ------------------------------------------------------------------------ */
+/* --- environment and flags ---------------------------------------------------------- */
 
 static void read_environment(struct fb_config *config)
 {
@@ -230,8 +228,7 @@ void fb_config_help(char program, FILE *to)
     }
 }
 
-/* --- reading it
- * ----------------------------------------------------------------------------------- */
+/* --- reading it --------------------------------------------------------------------- */
 
 const char *fb_config_text(const struct fb_config *config, enum fb_option option)
 {

@@ -45,8 +45,7 @@ struct fb_producer {
     atomic_llong queued_bytes, queued_messages;
 };
 
-/* --- settings (platform.md 3.1) --------------------------------------------------------------
- */
+/* --- settings (platform.md 3.1) ----------------------------------------------------- */
 
 struct setting {
     const char *section, *key, *value; // section NULL: all clients
@@ -145,8 +144,7 @@ rd_kafka_conf_t *fb_kafka_conf(const struct fb_config *config, const char *secti
     return NULL;
 }
 
-/* --- delivery reports: the polling thread ----------------------------------------------------
- */
+/* --- delivery reports: the polling thread ------------------------------------------- */
 
 static int64_t now_us(void)
 {
@@ -308,8 +306,7 @@ static void *poll_loop(void *arg)
     return NULL;
 }
 
-/* --- what the header promises ----------------------------------------------------------------
- */
+/* --- what the header promises ------------------------------------------------------- */
 
 static void free_producer(struct fb_producer *p)
 {

@@ -39,8 +39,7 @@ struct fb_consumer {
     double next_try;
 };
 
-/* --- the assignment
- * ------------------------------------------------------------------------------- */
+/* --- the assignment ----------------------------------------------------------------- */
 
 static struct partition *find(struct fb_consumer *c, int32_t id)
 {
@@ -143,8 +142,7 @@ void fb_consumer_rewind(struct fb_consumer *c)
         take_up(c);
 }
 
-/* --- messages
- * ------------------------------------------------------------------------------------- */
+/* --- messages ----------------------------------------------------------------------- */
 
 static bool seek(struct fb_consumer *c, int32_t id, int64_t offset)
 {
@@ -236,8 +234,7 @@ void fb_consumer_pause(struct fb_consumer *c, bool pause)
     fb_log(FB_LOG_INFO, pause ? "paused" : "resumed", NULL, NULL);
 }
 
-/* --- offsets
- * -------------------------------------------------------------------------------------- */
+/* --- offsets ------------------------------------------------------------------------ */
 
 int64_t fb_consumer_stored(const struct fb_consumer *c, int32_t id)
 {
@@ -278,8 +275,7 @@ void fb_consumer_clear_fd(struct fb_consumer *c)
     (void)eventfd_read(c->fd, &count);
 }
 
-/* --- open and close
- * ------------------------------------------------------------------------------- */
+/* --- open and close ----------------------------------------------------------------- */
 
 static struct fb_err join(struct fb_consumer *c, rd_kafka_conf_t *conf)
 {

@@ -41,8 +41,7 @@ struct fb_keeper {
     _Atomic double away_since;
 };
 
-/* --- dead letters
- * --------------------------------------------------------------------------------- */
+/* --- dead letters ------------------------------------------------------------------- */
 
 struct letters { // under way to the dead letter topic
     pthread_mutex_t lock;
@@ -101,8 +100,7 @@ static bool post_dead_letters(struct fb_keeper *keeper)
     return letters.failed == 0;
 }
 
-/* --- one batch
- * ------------------------------------------------------------------------------------ */
+/* --- one batch ---------------------------------------------------------------------- */
 
 static struct fb_store_row *rows_of(const struct fb_keeper *keeper)
 {
@@ -248,8 +246,7 @@ static enum fb_kept keep(struct fb_keeper *keeper)
     }
 }
 
-/* --- the thread
- * ----------------------------------------------------------------------------------- */
+/* --- the thread --------------------------------------------------------------------- */
 
 static void roll_up(struct fb_keeper *keeper, double *last)
 {

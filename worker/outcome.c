@@ -77,8 +77,7 @@ static char *blame_of(const struct fb_analysis *a, struct fb_arena *arena)
     return fb_arena_text(arena, room, t.n);
 }
 
-/* --- the stack
- * ------------------------------------------------------------------------------------ */
+/* --- the stack ---------------------------------------------------------------------- */
 
 struct stack_builder {
     struct fb_arena *arena;
@@ -127,8 +126,7 @@ static struct fb_err add_frames(const struct fb_stack *stack, struct stack_build
     return FB_NO_ERR;
 }
 
-/* --- the rest
- * ------------------------------------------------------------------------------------- */
+/* --- the rest ----------------------------------------------------------------------- */
 
 static Faultbucket__Judgement *judgement(const struct fb_judgement *j, struct fb_arena *arena)
 {

@@ -61,8 +61,7 @@ static void on_signal(int signal)
         _Exit(1); // the second one: leave at once, nothing is lost
 }
 
-/* --- what becomes of a batch
- * ---------------------------------------------------------------------- */
+/* --- what becomes of a batch -------------------------------------------------------- */
 
 static void settle(struct worker *w, struct fb_keeper_batch *batch, enum fb_kept how)
 {
@@ -148,8 +147,7 @@ static bool batch_is_due(const struct worker *w)
             fb_now() - w->tasks.first->since >= w->batch_seconds);
 }
 
-/* --- what becomes of a task
- * ----------------------------------------------------------------------- */
+/* --- what becomes of a task --------------------------------------------------------- */
 
 static void give_up_on(struct fb_task *task, const char *reason)
 {
@@ -239,8 +237,7 @@ static void fetch(struct worker *w)
             fb_consumer_rewind(w->consumer); // no memory: come back to it
 }
 
-/* --- health
- * --------------------------------------------------------------------------------------- */
+/* --- health ------------------------------------------------------------------------- */
 
 static const char *ready(void *arg) { return ((struct worker *)arg)->not_ready; }
 static const char *alive(void *arg)
@@ -262,8 +259,7 @@ static void look_around(struct worker *w)
     fb_consumer_report(w->consumer);
 }
 
-/* --- the loop
- * ------------------------------------------------------------------------------------- */
+/* --- the loop ----------------------------------------------------------------------- */
 
 static void wait_for_something(struct worker *w)
 {

@@ -1,6 +1,7 @@
 /* common/base/arena.c -- the bump allocator behind every report. */
 #include "base/arena.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 #ifndef __has_feature
@@ -25,8 +26,19 @@ static void close_behind(const struct fb_arena *arena)
     POISON(arena->base + arena->used, at_most(BORDER, arena->cap - arena->used));
 }
 
+/* Before the first piece: a block on the stack may have been another arena's a moment ago.
+ * Large blocks are reset by their owners, since all of one would cost more than what is used of
+ * it. */
+static void open_block(const struct fb_arena *arena)
+{
+    enum { SMALL = 1 << 20 };
+    if (arena->used == 0)
+        UNPOISON(arena->base, at_most(arena->cap, SMALL));
+}
+
 void *fb_arena_new(struct fb_arena *arena, size_t n, size_t size, size_t align)
 {
+    open_block(arena);
     uintptr_t next = (uintptr_t)arena->base + arena->used;
     size_t pad = (size_t)(-next & (align - 1)) + BORDER;
     pad += (size_t)(-(next + pad) & (align - 1));
@@ -51,6 +63,7 @@ char *fb_arena_text(struct fb_arena *arena, const char *p, size_t n)
 
 char *fb_arena_take(struct fb_arena *arena, size_t n)
 {
+    open_block(arena);
     uint8_t *piece = arena->base + arena->used;
     UNPOISON(piece, at_most(BORDER, n));
     arena->used += n;
@@ -67,6 +80,8 @@ void fb_arena_give_back(struct fb_arena *arena, size_t n)
 
 void fb_arena_reset(struct fb_arena *arena)
 {
-    UNPOISON(arena->base, arena->used + at_most(BORDER, arena->cap - arena->used));
+    bool fresh = arena->used == 0; // its block may still have the borders of an earlier arena
+    UNPOISON(arena->base,
+             fresh ? arena->cap : arena->used + at_most(BORDER, arena->cap - arena->used));
     arena->used = 0;
 }

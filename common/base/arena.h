@@ -1,8 +1,8 @@
 /*
  * common/base/arena.h -- memory of one report: one block, handed in, forgotten in one step.
  *
- * The block's size is the limit on what a report may cost. Under AddressSanitizer each piece has a
- * poisoned border on both sides, so that pooling hides no overrun.
+ * The block's size is the limit on what a report may cost. Under AddressSanitizer each piece
+ * has a poisoned border on both sides, so that pooling hides no overrun.
  */
 #pragma once
 #include <stdalign.h>
@@ -29,5 +29,6 @@ char *fb_arena_text(struct fb_arena *arena, const char *p, size_t n);
 char *fb_arena_take(struct fb_arena *arena, size_t n);
 void fb_arena_give_back(struct fb_arena *arena, size_t n);
 
-/** Forget every piece. The block stays the caller's. */
+/** Forget every piece, and of an arena that is not yet used those of an earlier one over the
+ * same block. The block stays the caller's. */
 void fb_arena_reset(struct fb_arena *arena);

@@ -79,8 +79,7 @@ static struct fb_span span_of(const char *text)
     return (struct fb_span){(const uint8_t *)text, strlen(text), 0};
 }
 
-/* --- refusing --------------------------------------------------------------------------------
- */
+/* --- refusing ----------------------------------------------------------------------- */
 
 static void refuse(struct request *r, enum fb_answer answer, const char *why)
 {
@@ -127,8 +126,7 @@ static enum MHD_Result answer(struct request *r, enum fb_answer a, bool close)
     return fb_answer_queue(r->connection, a, text, close || atomic_load(&r->shop->stopping));
 }
 
-/* --- headers ---------------------------------------------------------------------------------
- */
+/* --- headers ------------------------------------------------------------------------ */
 
 static enum MHD_Result add_header(void *cls, enum MHD_ValueKind kind, const char *name,
                                   size_t name_n, const char *value, size_t value_n)
@@ -290,8 +288,7 @@ static enum MHD_Result begin(struct fb_shop *shop, struct MHD_Connection *connec
     return MHD_YES;
 }
 
-/* --- pieces ----------------------------------------------------------------------------------
- */
+/* --- pieces ------------------------------------------------------------------------- */
 
 /* @return MHD_NO ends the connection without an answer: the body takes too long, or is refused
  * and has no end */
@@ -307,8 +304,7 @@ static enum MHD_Result take(struct request *r, struct fb_span piece)
     return MHD_YES;
 }
 
-/* --- complete --------------------------------------------------------------------------------
- */
+/* --- complete ----------------------------------------------------------------------- */
 
 static struct fb_err end_body(struct request *r)
 {

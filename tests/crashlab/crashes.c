@@ -30,7 +30,7 @@ static volatile uintptr_t wild = WILD;
 static volatile int sink;
 static volatile unsigned char data_code[64] = {0x90, 0x90, 0x90, 0xc3}; // nop nop nop ret
 
-/* -- near null ---------------------------------------------------------------------------- */
+/* --- near null ---------------------------------------------------------------------- */
 
 NOINLINE void null_read(void)
 {
@@ -79,7 +79,7 @@ NOINLINE void thread_null_write(void)
     AT(int, zero) = 9;
 }
 
-/* -- far from null ------------------------------------------------------------------------ */
+/* --- far from null ------------------------------------------------------------------ */
 
 NOINLINE void wild_read(void)
 {
@@ -160,7 +160,7 @@ NOINLINE void block_move_write(void)
     sink = source[0];
 }
 
-/* -- control leaves the code -------------------------------------------------------------- */
+/* --- control leaves the code -------------------------------------------------------- */
 
 NOINLINE void exec_heap(void)
 {
@@ -291,7 +291,7 @@ NOINLINE void dll_null_read(void)
     sink = decode(&trail, 3);
 }
 
-/* -- the processor objects ---------------------------------------------------------------- */
+/* --- the processor objects ---------------------------------------------------------- */
 
 NOINLINE void divide_by_zero(void)
 {
@@ -378,7 +378,7 @@ NOINLINE void stack_overflow(void)
     sink = recurse(1);
 }
 
-/* -- the program gives up ----------------------------------------------------------------- */
+/* --- the program gives up ----------------------------------------------------------- */
 
 #define FASTFAIL(code)                                                                         \
     __asm__ volatile("int $0x29" : : "c"(code));                                               \

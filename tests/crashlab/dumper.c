@@ -40,7 +40,7 @@ struct debugger {
     uint32_t n_loaded;
 };
 
-/* -- modules that come and go ------------------------------------------------------------- */
+/* --- modules that come and go ------------------------------------------------------- */
 
 /* Folklore: Wine maps its system DLLs from the host's file system, as drive Z; programs know
  * them by the place where Windows has them. */
@@ -76,7 +76,7 @@ static void on_unload(struct debugger *d, uint64_t base)
         }
 }
 
-/* -- the moment --------------------------------------------------------------------------- */
+/* --- the moment --------------------------------------------------------------------- */
 
 static bool write_with_dbghelp(struct debugger *d)
 {
@@ -201,7 +201,7 @@ static bool is_last_chance(const struct debugger *d, const EXCEPTION_DEBUG_INFO 
            (soon && e->ExceptionRecord.ExceptionCode != EXCEPTION_BREAKPOINT);
 }
 
-/* -- the loop ----------------------------------------------------------------------------- */
+/* --- the loop ----------------------------------------------------------------------- */
 
 static DWORD on_exception(struct debugger *d, const EXCEPTION_DEBUG_INFO *e)
 {

@@ -189,7 +189,7 @@ static void read_modules(struct snapshot *s)
     }
 }
 
-/* -- which memory ------------------------------------------------------------------------- */
+/* --- which memory ------------------------------------------------------------------- */
 
 static void want_registers(struct snapshot *s, const CONTEXT *c)
 {

@@ -43,7 +43,7 @@ struct dump {
     uint32_t unloaded_rva[LAB_UNLOADED_MAX];
 };
 
-/* -- bytes -------------------------------------------------------------------------------- */
+/* --- bytes -------------------------------------------------------------------------- */
 
 static uint32_t put(struct dump *d, const void *from, size_t n)
 {
@@ -94,7 +94,7 @@ static void end(struct dump *d)
     d->n_streams++;
 }
 
-/* -- what others point to ------------------------------------------------------------------ */
+/* --- what others point to ----------------------------------------------------------- */
 
 /* The RSDS record, copied from the image's debug directory as it is. */
 static void put_codeview(struct dump *d, struct module *m)
@@ -136,7 +136,7 @@ static void put_memory(struct dump *d)
     d->s.n_ranges = kept;
 }
 
-/* -- streams ------------------------------------------------------------------------------ */
+/* --- streams ------------------------------------------------------------------------ */
 
 static void put_descriptor(struct dump *d, uint64_t start, uint64_t size, uint32_t rva)
 {
@@ -347,7 +347,7 @@ static void put_misc_info(struct dump *d)
     end(d);
 }
 
-/* -- the file ----------------------------------------------------------------------------- */
+/* --- the file ----------------------------------------------------------------------- */
 
 /* Returns where the context of the exception is: the crashed thread's own, unless that has gone
  * on. */

@@ -97,7 +97,7 @@ static void read_memory(struct fb_reader *in, struct world *w, uint8_t *code, si
     if (dump->system.os == FB_WINDOWS)
         w->regions[2].start = dump->exception.address;
     qsort(w->regions, 3, sizeof *w->regions, by_start);
-    dump->memory = (struct fb_memory){w->regions, 3, 0};
+    dump->memory = (struct fb_memory){w->regions, 3, 0, false};
     for (size_t i = 0; i < 3; i++)
         if (w->regions[i].bytes.n > dump->memory.longest)
             dump->memory.longest = w->regions[i].bytes.n;

@@ -120,8 +120,7 @@ void dumpgen_raw(struct dumpgen *d, uint32_t type, const void *p, size_t n)
     dumpgen_stream_end(d);
 }
 
-/* --- contexts -------------------------------------------------------------------------------
- */
+/* --- contexts ----------------------------------------------------------------------- */
 
 static void poke_reg(const struct dumpgen *d, uint32_t context, const struct fb_regs *regs,
                      int reg, size_t at, size_t bytes)
@@ -190,8 +189,7 @@ uint32_t dumpgen_context(struct dumpgen *d, const struct fb_regs *regs, uint32_t
     return at;
 }
 
-/* --- streams --------------------------------------------------------------------------------
- */
+/* --- streams ------------------------------------------------------------------------ */
 
 void dumpgen_system(struct dumpgen *d, const struct dumpgen_system *s)
 {

@@ -167,8 +167,6 @@ class System:
             self.services.start()
             self.environment = {**self.services.environment, "FAULTBUCKET_KAFKA_PARTITIONS": str(self.partitions),
                                 "FAULTBUCKET_WORKER_ANALYSERS": "1", "FAULTBUCKET_INGEST_SPILL_DIR": str(self.dir),
-                                # AddressSanitizer marks all of an analyser's memory anew for each report
-                                "FAULTBUCKET_WORKER_ANALYSER_MEMORY_BYTES": str(64 << 20),
                                 **self.settings}
             self.cli("migrate")
             self.cli("vendor", "add", VENDOR)

@@ -1,5 +1,6 @@
 /* tests/support/tsv.h -- the corpus' tables, line by line, field by field. */
 #pragma once
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

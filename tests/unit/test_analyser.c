@@ -97,24 +97,22 @@ static void bad_ones(void *child, struct fb_span dump)
     static const uint8_t text[] =
         "this is no minidump, though it is long enough for the header of one";
     struct fb_span no_dump = {text, sizeof text, 0};
+    // clang-format off
     const struct {
         const char *name;
         struct job job;
         const char *error;
     } rows[] = {
-        {"no dump",                                   envelope((struct fb_span){0}, 0,                          false), "the envelope holds no dump"},
-        {"damaged",               envelope(dump,                                           dump.n,                                                             true), NULL},
-        {"longer than it says",                                     envelope(dump,                  dump.n - 1,false),
-         "the dump cannot be decompressed"},
-        {"shorter than it says",                       envelope(dump,  dump.n + 1, false),
-         "the dump is shorter than the envelope says"},
-        {"claims 2^60 bytes",           envelope(dump,                                       UINT64_C(1) << 60,                                            false),
-         "the dump is larger than an analyser takes"},
-        {"not a minidump",                                 envelope(no_dump,                                                      no_dump.n,                                                          false),
-         "not a minidump: it does not begin with MDMP"},
-        {"no envelope",                         {calloc(1, 100), 100},                              "not an envelope of ours"},
-        {"nothing", {malloc(1), 0},                             "not an envelope of ours"                                       },
+        {"no dump",              envelope((struct fb_span){0}, 0, false),     "the envelope holds no dump"},
+        {"damaged",              envelope(dump, dump.n, true),                NULL},
+        {"longer than it says",  envelope(dump, dump.n - 1, false),           "the dump cannot be decompressed"},
+        {"shorter than it says", envelope(dump, dump.n + 1, false),           "the dump is shorter than the envelope says"},
+        {"claims 2^60 bytes",    envelope(dump, UINT64_C(1) << 60, false),    "the dump is larger than an analyser takes"},
+        {"not a minidump",       envelope(no_dump, no_dump.n, false),         "not a minidump: it does not begin with MDMP"},
+        {"no envelope",          {calloc(1, 100), 100},                       "not an envelope of ours"},
+        {"nothing",              {malloc(1), 0},                              "not an envelope of ours"},
     };
+    // clang-format on
     for (size_t i = 0; i < COUNT(rows); i++) {
         Faultbucket__Analysis *a = answer_to(child, rows[i].job);
         if (!CHECK(rows[i].name, a != NULL))

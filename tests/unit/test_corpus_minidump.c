@@ -30,8 +30,7 @@ static const struct {
      "an address of a 32-bit process, recorded with its sign extended: we give 32 bits"                                  },
 };
 
-/* --- facts ----------------------------------------------------------------------------------
- */
+/* --- facts -------------------------------------------------------------------------- */
 
 struct fact {
     char key[KEY_MAX];
@@ -102,8 +101,7 @@ static const char *last_component(const char *path)
     return last;
 }
 
-/* --- what the references say ----------------------------------------------------------------
- */
+/* --- what the references say -------------------------------------------------------- */
 
 static char *named(char **field, size_t n, const char *name)
 {
@@ -272,8 +270,7 @@ static bool read_reference(const char *path, struct facts *f)
     return true;
 }
 
-/* --- what we say ----------------------------------------------------------------------------
- */
+/* --- what we say -------------------------------------------------------------------- */
 
 static const char *hex(uint64_t v)
 {
@@ -352,8 +349,7 @@ static void our_lists(struct facts *f, const struct fb_dump *d)
              d->unloaded[i].name);
 }
 
-/* --- the comparison -------------------------------------------------------------------------
- */
+/* --- the comparison ----------------------------------------------------------------- */
 
 static bool is_known(const char *dump, const char *key)
 {

@@ -112,8 +112,7 @@ static size_t split(char *line, const char *by, char **field, size_t max)
     return n;
 }
 
-/* --- winfault: "f <- g <- h", and "f@0x10 g@0x20" for the offsets in the program ------------
- */
+/* --- winfault: "f <- g <- h", and "f@0x10 g@0x20" for the offsets in the program ---- */
 
 static bool is_function(const struct fb_frame *f, const char *want, const char *offsets)
 {
@@ -146,8 +145,7 @@ static bool winfault_found(char **field)
     return same;
 }
 
-/* --- traced: "module+0x10 < module+0x20", the first exact, the others return addresses ------
- */
+/* --- traced: "module+0x10 < module+0x20", the first exact, the rest returned to ----- */
 
 static bool traced_found(char **field)
 {
@@ -188,8 +186,7 @@ static int count_true(const char *folder, bool (*found)(char **), int *of)
     return n;
 }
 
-/* --- the references -------------------------------------------------------------------------
- */
+/* --- the references ----------------------------------------------------------------- */
 
 struct reference {
     fb_addr at[FB_FRAMES_MAX];
@@ -266,8 +263,7 @@ static void compare_all(size_t *same, size_t *of)
         closedir(dir);
 }
 
-/* --- every thread of every dump, sound or damaged: a stack that only rises, and a reason
- * ------- */
+/* --- every thread of every dump, sound or damaged: a stack that only rises ---------- */
 
 static size_t walk_threads(const char *folder, const char *name)
 {

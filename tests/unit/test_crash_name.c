@@ -328,7 +328,7 @@ static void test_absent(void)
     CHECK("no exception", a.crash.type == NULL && !a.crash.crashed);
 }
 
-/* --- the corpus --------------------------------------------------------------------------- */
+/* --- the corpus --------------------------------------------------------------------- */
 
 static enum fb_os os_of(const char *platform)
 {

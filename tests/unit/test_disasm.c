@@ -306,7 +306,7 @@ static void before(void)
         struct fb_region region = {
             0x401000 - n, {bytes, n, 0}
         };
-        struct fb_memory memory = {&region, n > 0, n};
+        struct fb_memory memory = {&region, n > 0, n, false};
         CHECK(calls[i].name, fb_disasm_call_before(calls[i].arch, &memory,
                                                    0x401000 + calls[i].odd) == calls[i].want);
     }

@@ -6,21 +6,28 @@ import pathlib
 import subprocess
 import sys
 
-FOLDERS = ["common", "worker/analysis", "worker", "ingest", "cli", "tests"]
+# where a header lies, and what its own library may see (CMakeLists.txt)
+ROOTS = {
+    "common": ["common"],
+    "worker": ["common", "worker", "worker/analysis"],
+    "ingest": ["common", "ingest"],
+    "cli": ["common", "cli", "worker/analysis"],
+    "tests": ["common", "worker", "worker/analysis", "tests"],
+}
 PACKAGES = ["capstone", "libprotobuf-c", "rdkafka", "libpq", "libmicrohttpd", "libzstd"]
-ROOTS = ["common", "worker", "ingest", "cli", "tests"]
 
 
 def flags():
     found = subprocess.run(["pkg-config", "--cflags", *PACKAGES], check=True, text=True, capture_output=True)
-    own = [f"-I{folder}" for folder in FOLDERS] + ["-isystem", os.environ["FAULTBUCKET_BUILD"] + "/generated"]
-    return ["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", *own, *found.stdout.split()]
+    return ["-std=c11", "-D_GNU_SOURCE", "-Wall", "-Wextra", "-Werror", *found.stdout.split(),
+            "-isystem", os.environ["FAULTBUCKET_BUILD"] + "/generated"]
 
 
 def compile_alone(header, options):
     """What gcc complains about; empty when all is well."""
     # -include, since a header named as the main file earns a warning for its #pragma once.
-    done = subprocess.run(["gcc", "-fsyntax-only", *options, "-include", str(header), "-x", "c", "/dev/null"],
+    folders = [f"-I{folder}" for folder in ROOTS[header.parts[0]]]
+    done = subprocess.run(["gcc", "-fsyntax-only", *folders, *options, "-include", f"./{header}", "-x", "c", "/dev/null"],
                           check=False, text=True, capture_output=True)
     return done.stderr
 

@@ -139,7 +139,7 @@ static size_t test_reports(void)
     return n;
 }
 
-/* --- from a dump -------------------------------------------------------------------------- */
+/* --- from a dump -------------------------------------------------------------------- */
 
 static const struct {
     const char *name;

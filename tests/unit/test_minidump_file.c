@@ -2,6 +2,7 @@
  * they can be written. */
 #include "support/check.h"
 #include "support/reading.h"
+#include "unwind/walk.h"
 
 #include <stdlib.h>
 
@@ -66,6 +67,77 @@ static void both_byte_orders(void)
             CHECK("order", reading_noted(&got, FB_NOTE_BYTE_ORDER) == (big != 0));
             dumpgen_free(&d);
         }
+}
+
+enum { STACK = 0x7ffe1000, WORDS = 16 };
+
+/* A stack of two frames, whose words stand in the byte order of the dump. */
+static void put_stack(uint8_t *stack, enum fb_arch arch, bool big)
+{
+    static const uint64_t frames[WORDS] = {[2] = 8, [3] = 0x401500, [8] = 0, [9] = 0x401600};
+    size_t word = fb_reg_names(arch)->word;
+    for (size_t i = 0; i < WORDS; i++) {
+        uint64_t v = i == 2 ? STACK + frames[i] * word : frames[i];
+        for (size_t k = 0; k < word; k++)
+            stack[i * word + (big ? word - 1 - k : k)] = (uint8_t)(v >> (8 * k));
+    }
+}
+
+static void dump_with_stack(struct dumpgen *d, enum fb_arch arch, bool big)
+{
+    static const uint16_t ids[] = {[FB_X86] = 0, [FB_AMD64] = 9, [FB_ARM64] = 12};
+    static uint8_t stack[WORDS * 8];
+    size_t word = fb_reg_names(arch)->word;
+    struct dumpgen_module module = {.base = 0x400000, .size = 0x10000, .name = "app"};
+    struct dumpgen_thread thread = {.id = 7, .stack_start = STACK, .stack = stack};
+    thread.n_stack = (uint32_t)(WORDS * word);
+    thread.regs.arch = arch;
+    fb_reg_set(&thread.regs, fb_reg_names(arch)->ip, 0x401234);
+    fb_reg_set(&thread.regs, fb_reg_names(arch)->sp, STACK);
+    fb_reg_set(&thread.regs, fb_reg_names(arch)->fp, STACK + 2 * word);
+    put_stack(stack, arch, big);
+    dumpgen_begin(d, big);
+    dumpgen_system(d, &(struct dumpgen_system){.arch = ids[arch], .platform = 0x8201});
+    dumpgen_modules(d, &module, 1);
+    dumpgen_threads(d, &thread, 1);
+}
+
+static void stacks_in_both_byte_orders(void)
+{
+    static const struct {
+        const char *name;
+        enum fb_arch arch;
+        bool big;
+    } rows[] = {
+        {"x86",            FB_X86,   false},
+        {"x86, swapped",   FB_X86,   true },
+        {"AMD64",          FB_AMD64, false},
+        {"AMD64, swapped", FB_AMD64, true },
+        {"ARM64, swapped", FB_ARM64, true },
+    };
+    static _Alignas(16) uint8_t room[1 << 18];
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct dumpgen d;
+        struct fb_arena arena = {.base = room, .cap = sizeof room};
+        fb_arena_reset(&arena);
+        dump_with_stack(&d, rows[i].arch, rows[i].big);
+        reading_of(&got, dumpgen_end(&d));
+        struct fb_walk_env env = {&got.dump, NULL, 0};
+        const struct fb_thread *thread = &got.dump.threads.v[0];
+        struct fb_stack stack = {0};
+        CHECK(rows[i].name,
+              !fb_failed(got.err) &&
+                  !fb_failed(fb_walk(&env, thread, &thread->regs, &arena, &stack)));
+        CHECK(rows[i].name,
+              stack.n == 3 && stack.v[1].resume == 0x401500 && stack.v[2].resume == 0x401600);
+        for (size_t k = 1; k < stack.n; k++)
+            CHECK(rows[i].name, stack.v[k].trust == FB_TRUST_FRAME_POINTER);
+        uint64_t word = 0;
+        size_t size = fb_reg_names(rows[i].arch)->word;
+        CHECK(rows[i].name, fb_memory_read(&got.dump.memory, STACK + 3 * size, size, &word) &&
+                                word == 0x401500);
+        dumpgen_free(&d);
+    }
 }
 
 static void duplicates(void)
@@ -177,6 +249,7 @@ int main(void)
 {
     signatures();
     both_byte_orders();
+    stacks_in_both_byte_orders();
     duplicates();
     thread_lists();
     sized_lists();

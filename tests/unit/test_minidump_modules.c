@@ -51,7 +51,7 @@ static void identities(void)
          NULL      },
         {"no name",
          WINDOWS, {.pdb = "b.pdb", .guid = GUID, .age = 1},
-         NULL,      "b.pdb",
+         "",        "b.pdb",
          "123456789ABCDEF001020304050607081",  "000000001000",
          NULL      },
         {"Linux, build id",
@@ -197,8 +197,8 @@ static void bad_names(void)
          4,                               {0x00, 0xD8, 'b', 0},
          4,                                                        "\xEF\xBF\xBD"
          "b"                                                },
-        {"beyond the file",   400,        {'a', 0},             2, NULL},
-        {"length 4294967295", UINT32_MAX, {'a', 0},             2, NULL},
+        {"beyond the file",   400,        {'a', 0},             2, ""  },
+        {"length 4294967295", UINT32_MAX, {'a', 0},             2, ""  },
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct dumpgen d;

@@ -181,7 +181,7 @@ static void test_rows(void)
     }
 }
 
-/* --- kinds that need more than a code ----------------------------------------------------- */
+/* --- kinds that need more than a code ----------------------------------------------- */
 
 static struct crashed *one_frame(enum fb_os os, uint32_t code)
 {
@@ -296,7 +296,7 @@ static void test_thrown(void)
         crashed_exception(c, FB_WIN_CPP_EXCEPTION, i == 2 ? 3 : 4, 0x19930520, 0);
         c->a.dump.exception.parameters[2] = 0x10010;
         c->a.dump.exception.parameters[3] = 0x10000;
-        c->a.dump.memory = (struct fb_memory){&region, 1, region.bytes.n};
+        c->a.dump.memory = (struct fb_memory){&region, 1, region.bytes.n, false};
         finish("thrown", c, i == 0 ? "uncaught std::run_err | foo" : "foo");
     }
     struct crashed *c = one_frame(FB_MACOS, FB_EXC_NSEXCEPTION);
@@ -334,7 +334,7 @@ static void test_more_kinds(void)
     finish("no thread", c, "EMPTY | EXCEPTION_ACCESS_VIOLATION | no crashing thread");
 }
 
-/* --- keys --------------------------------------------------------------------------------- */
+/* --- keys --------------------------------------------------------------------------- */
 
 static void expect_key(const char *row, const struct crashed *c, const char *bytes, size_t n)
 {
@@ -440,7 +440,7 @@ static void test_product(void)
     free(c);
 }
 
-/* --- frames ------------------------------------------------------------------------------- */
+/* --- frames ------------------------------------------------------------------------- */
 
 static void test_classes(void)
 {
@@ -512,7 +512,7 @@ static void test_lists(void)
     CHECK("no row", fb_list_find("foo") == NULL);
 }
 
-/* --- hostile and starved ------------------------------------------------------------------ */
+/* --- hostile and starved ------------------------------------------------------------ */
 
 static void test_hostile(void)
 {

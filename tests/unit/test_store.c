@@ -21,8 +21,7 @@ static const struct fb_config *config;
 static int64_t now_us;
 static PGconn *admin;
 
-/* --- reports -------------------------------------------------------------------------------
- */
+/* --- reports ------------------------------------------------------------------------ */
 
 struct made { // one report, everything of it in one place
     Faultbucket__Envelope e;
@@ -93,8 +92,7 @@ static void make(struct made *m, uint64_t n, uint64_t bucket)
     m->e.dump_zstd = (ProtobufCBinaryData){16, m->dump};
 }
 
-/* --- batches -------------------------------------------------------------------------------
- */
+/* --- batches ------------------------------------------------------------------------ */
 
 struct fixture {
     struct made made[ROOM];
@@ -162,8 +160,7 @@ static void check_sums(const char *row)
                    ask("SELECT coalesce(sum(hits), 0) FROM version_now"));
 }
 
-/* --- the rows ------------------------------------------------------------------------------
- */
+/* --- the rows ----------------------------------------------------------------------- */
 
 static void counts_once(struct fb_store *store, struct fixture *f)
 {
@@ -318,8 +315,7 @@ static void many_products(struct fb_store *store, struct fixture *f)
     check_sums(row);
 }
 
-/* --- two writers ---------------------------------------------------------------------------
- */
+/* --- two writers -------------------------------------------------------------------- */
 
 enum { ROUNDS = 20, SHARED = 400 };
 static pthread_barrier_t together; // else the quicker one is always a round ahead

@@ -29,7 +29,7 @@ int fb_disasm_call_before(enum fb_arch arch, const struct fb_memory *memory, fb_
                                                      : -1;
 }
 
-/* --- symbols of app only: functions of 0x800 bytes at every 0x1000 */
+/* --- symbols of app only: functions of 0x800 bytes at every 0x1000 ------------------ */
 
 static enum fb_symbol_state state(void *self, const struct fb_module *module)
 {
@@ -52,7 +52,7 @@ static bool lookup(void *self, const struct fb_module *module, uint64_t rva,
 }
 static const struct fb_symbols symbols = {NULL, state, lookup};
 
-/* --- the rows */
+/* --- the rows ----------------------------------------------------------------------- */
 
 struct put {
     unsigned at; // index of the word
@@ -525,7 +525,7 @@ static const struct row rows[] = {
      .want = ": no method for this processor"                                                                                       },
 };
 
-/* --- making it so */
+/* --- making it so ------------------------------------------------------------------- */
 
 static struct fb_module modules[] = {
     {.base = 0x400000, .size = 0x80000, .end = 0x480000, .name = "app"},
@@ -631,7 +631,7 @@ static void walk_rows(uint8_t *room)
     }
 }
 
-/* --- what a frame says besides its address */
+/* --- what a frame says besides its address ------------------------------------------ */
 
 static void frames_are_named(uint8_t *room)
 {

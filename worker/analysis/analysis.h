@@ -6,8 +6,7 @@
 #pragma once
 #include "dump.h"
 
-/* --- stacks
- * --------------------------------------------------------------------------------------- */
+/* --- stacks ------------------------------------------------------------------------- */
 
 /* Worst to best; the second column is what readers of minidump-stackwalk's JSON know. */
 #define FB_TRUSTS(X)                                                                           \
@@ -66,8 +65,7 @@ struct fb_stack {
     bool cut;         // frame limit
 };
 
-/* --- what crashed
- * --------------------------------------------------------------------------------- */
+/* --- what crashed ------------------------------------------------------------------- */
 
 enum fb_access {
     FB_ACCESS_UNKNOWN,
@@ -100,8 +98,7 @@ struct fb_crash {
     fb_addr adjusted;
 };
 
-/* --- judgement
- * ------------------------------------------------------------------------------------ */
+/* --- judgement ---------------------------------------------------------------------- */
 
 enum fb_class {
     FB_CLASS_PROBABLY_NOT_EXPLOITABLE = 1,
@@ -138,8 +135,7 @@ struct fb_exploitability {
     size_t n_facts;
 };
 
-/* --- keys
- * ----------------------------------------------------------------------------------------- */
+/* --- keys --------------------------------------------------------------------------- */
 
 enum { FB_LABEL_PARAMETERS_MAX = 10 };
 struct fb_keys {
@@ -166,8 +162,7 @@ struct fb_keys {
     const char *blame_why;
 };
 
-/* --- the whole
- * ------------------------------------------------------------------------------------ */
+/* --- the whole ---------------------------------------------------------------------- */
 
 struct fb_analysis {
     const char *status; // "OK", or what made an analysis impossible

@@ -12,8 +12,7 @@
 
 typedef uint64_t fb_addr; // an address in the process that crashed: compared, never followed
 
-/* --- what was odd
- * --------------------------------------------------------------------------------- */
+/* --- what was odd ------------------------------------------------------------------- */
 
 /* Codes of notes: stable names, listed in docs/analysis-json.md. One row to add. */
 #define FB_NOTE_CODES(X)                                                                       \
@@ -52,8 +51,7 @@ struct fb_notes {
 /** Note something odd. `what` is a literal. */
 void fb_note(struct fb_notes *notes, enum fb_note_code code, const char *what, uint64_t at);
 
-/* --- the machine
- * ---------------------------------------------------------------------------------- */
+/* --- the machine -------------------------------------------------------------------- */
 
 enum fb_arch { FB_ARCH_UNKNOWN, FB_X86, FB_AMD64, FB_ARM, FB_ARM64, FB_ARCH_OTHER };
 enum fb_os { FB_OS_UNKNOWN, FB_WINDOWS, FB_MACOS, FB_IOS, FB_LINUX, FB_ANDROID, FB_OS_OTHER };
@@ -131,16 +129,15 @@ uint64_t fb_reg_ip(const struct fb_regs *r);
 uint64_t fb_reg_sp(const struct fb_regs *r);
 uint64_t fb_reg_fp(const struct fb_regs *r);
 
-/* --- the process
- * ---------------------------------------------------------------------------------- */
+/* --- the process -------------------------------------------------------------------- */
 
 struct fb_module {
     fb_addr base;
-    uint64_t size; // as recorded; see `end`
-    fb_addr
-        end; // for look-ups: base of the next module where two overlap; == base when unusable
+    uint64_t size; // as recorded
+    // For look-ups: the base of the next module where two overlap; == base when unusable.
+    fb_addr end;
     uint32_t timestamp, checksum;
-    const char *path;               // as recorded
+    const char *path;               // as recorded; empty, never NULL, when unreadable
     const char *name;               // last component, split at / and \ alike
     const char *debug_file;         // last component; NULL when there is none
     const char *debug_id;           // upper case with age; NULL when there is none
@@ -158,7 +155,7 @@ struct fb_unloaded {
     fb_addr base;
     uint64_t size;
     uint32_t timestamp, checksum;
-    const char *name; // last component
+    const char *name; // last component; likewise
     const char *code_id;
 };
 
@@ -170,6 +167,7 @@ struct fb_memory {
     struct fb_region *v; // by start, then size; may overlap
     size_t n;
     uint64_t longest; // size of the longest region: how far back a look-up must go
+    bool big;         // the process kept its words most significant byte first
 };
 
 enum fb_page_source { FB_PAGES_NONE, FB_PAGES_MEMORY_INFO, FB_PAGES_MAPS };
@@ -276,6 +274,6 @@ const struct fb_module *fb_module_at(const struct fb_modules *modules, fb_addr a
 const struct fb_page *fb_page_at(const struct fb_pages *pages, fb_addr a);
 /** The bytes from `a` on, as many as one region holds of `max`; empty when none holds `a`. */
 struct fb_span fb_memory_at(const struct fb_memory *memory, fb_addr a, size_t max);
-/** Read `n` <= 8 bytes as a little-endian number (or in the dump's order), across adjacent
- * regions. @return false when not all are there. */
+/** Read `n` <= 8 bytes as a number in the dump's byte order, across adjacent regions.
+ * @return false: not all are there */
 bool fb_memory_read(const struct fb_memory *memory, fb_addr a, size_t n, uint64_t *out);

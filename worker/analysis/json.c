@@ -30,8 +30,7 @@ static enum fb_symbol_state symbols_of(const struct document *d, const struct fb
                               : FB_SYMBOLS_MISSING;
 }
 
-/* --- what crashed
- * --------------------------------------------------------------------------------- */
+/* --- what crashed ------------------------------------------------------------------- */
 
 static void put_adjusted(const struct document *d, const struct fb_crash *crash)
 {
@@ -88,8 +87,7 @@ static void put_crash(const struct document *d)
     fb_json_close(d->t, '}');
 }
 
-/* --- the machine
- * ---------------------------------------------------------------------------------- */
+/* --- the machine -------------------------------------------------------------------- */
 
 static void put_os_version(const struct document *d)
 {
@@ -139,8 +137,7 @@ static void put_linux(const struct document *d)
     fb_json_close(d->t, '}');
 }
 
-/* --- stacks
- * --------------------------------------------------------------------------------------- */
+/* --- stacks ------------------------------------------------------------------------- */
 
 static void put_registers(const struct document *d, const struct fb_regs *regs)
 {
@@ -252,8 +249,7 @@ static void put_threads(const struct document *d)
         fb_json_null(d->t, "crashing_thread");
 }
 
-/* --- modules
- * -------------------------------------------------------------------------------------- */
+/* --- modules ------------------------------------------------------------------------ */
 
 static void put_module(const struct document *d, const struct fb_module *m, bool asked)
 {
@@ -296,8 +292,7 @@ static void put_modules(const struct document *d)
     fb_json_close(d->t, ']');
 }
 
-/* --- ours
- * ----------------------------------------------------------------------------------------- */
+/* --- ours --------------------------------------------------------------------------- */
 
 static void put_dump(const struct document *d)
 {
@@ -453,8 +448,7 @@ static void put_keys(const struct document *d)
     fb_json_close(d->t, '}');
 }
 
-/* --- annotations
- * ---------------------------------------------------------------------------------- */
+/* --- annotations -------------------------------------------------------------------- */
 
 static bool said_before(const struct fb_pair *v, size_t n, const char *name)
 {
@@ -499,8 +493,7 @@ static void put_module_annotations(const struct document *d)
     fb_json_close(d->t, ']');
 }
 
-/* --- the whole
- * ------------------------------------------------------------------------------------ */
+/* --- the whole ---------------------------------------------------------------------- */
 
 static const bool *modules_with_frames(const struct fb_analysis *a, struct fb_arena *arena)
 {

@@ -40,9 +40,7 @@ const struct fb_page *fb_page_at(const struct fb_pages *pages, fb_addr a)
 
 struct fb_span fb_memory_at(const struct fb_memory *memory, fb_addr a, size_t max)
 {
-    enum {
-        STEPS_BACK_MAX = 64
-    }; // a thousand ranges over one address are an attack, not a dump
+    enum { STEPS_BACK_MAX = 64 }; // a thousand ranges over one address are no dump
     size_t i = count_up_to(memory->v, memory->n, sizeof *memory->v, a);
     struct fb_span best = {0};
     for (size_t steps = 0;
@@ -66,7 +64,7 @@ bool fb_memory_read(const struct fb_memory *memory, fb_addr a, size_t n, uint64_
         if (bytes.n == 0 || a + got < a)
             return false;
         for (size_t i = 0; i < bytes.n; i++, got++)
-            v |= (uint64_t)bytes.p[i] << (8 * got);
+            v |= (uint64_t)bytes.p[i] << 8 * (memory->big ? n - 1 - got : got);
     }
     *out = v;
     return true;

@@ -56,8 +56,7 @@ static bool receive_with_fd(int socket, int *value, int *fd)
     return got == sizeof *value;
 }
 
-/* --- in the zygote
- * -------------------------------------------------------------------------------- */
+/* --- in the zygote ------------------------------------------------------------------ */
 
 struct zygote_self {
     const struct fb_config *config;
@@ -125,8 +124,7 @@ __attribute__((noreturn)) static void run_zygote(const struct zygote_self *self)
     }
 }
 
-/* --- in the parent
- * -------------------------------------------------------------------------------- */
+/* --- in the parent ------------------------------------------------------------------ */
 
 struct fb_err fb_zygote_open(const struct fb_config *config, const struct fb_work *work,
                              const struct fb_slot_memory *slots, size_t n,

@@ -15,7 +15,7 @@
 enum { NULL_ZONE = 0x10000 };
 enum { CLASSES_MAX = 8 };
 
-/* --- what the rows ask -------------------------------------------------------------------- */
+/* --- what the rows ask -------------------------------------------------------------- */
 
 static bool windows(const struct fb_analysis *a, uint32_t code)
 {
@@ -98,7 +98,7 @@ WHEN(lost, a->crash.crashed &&fb_crashing_stack(a)->n != 0 &&
                fb_crashing_stack(a)->v[0].module == NULL)
 WHEN(exploitable, a->exploitability.fb1.class == FB_CLASS_EXPLOITABLE)
 
-/* --- the rows ----------------------------------------------------------------------------- */
+/* --- the rows ----------------------------------------------------------------------- */
 
 enum rank { PRIMARY, ADDENDUM };
 static const struct problem {
@@ -175,7 +175,7 @@ static struct fb_err find_problems(struct fb_analysis *a, struct fb_arena *arena
     return FB_NO_ERR;
 }
 
-/* --- the id ------------------------------------------------------------------------------- */
+/* --- the id ------------------------------------------------------------------------- */
 
 /* Brackets, commas and blanks do not stand in an id. */
 static void put_name(struct fb_text *out, const char *name)
@@ -232,7 +232,7 @@ struct fb_err fb_make_failure(struct fb_analysis *a, struct fb_arena *arena)
     return fb_failure_hash(whole, arena, a->keys.failure_hash);
 }
 
-/* --- its hash ----------------------------------------------------------------------------- */
+/* --- its hash ----------------------------------------------------------------------- */
 
 /* UTF-16LE, lower case; what is not UTF-8 is taken byte by byte. */
 static size_t to_utf16(const char *s, uint8_t *out)

@@ -12,7 +12,7 @@
 
 enum { EXPORT_REACH = 4096 }; // farther from a symbol without lines, it is some other function
 
-/* --- modules ------------------------------------------------------------------------------ */
+/* --- modules ------------------------------------------------------------------------ */
 
 static const struct fb_module *main_module(const struct fb_dump *dump)
 {
@@ -55,7 +55,7 @@ static bool in_app(const struct fb_dump *dump, const struct fb_module *module)
            (module == main_module(dump) || !fb_is_system_module(module, dump->system.os));
 }
 
-/* --- classes ------------------------------------------------------------------------------ */
+/* --- classes ------------------------------------------------------------------------ */
 
 static bool is_low(const struct fb_frame *f)
 {
@@ -117,7 +117,7 @@ static struct fb_err classify(const struct fb_dump *dump, struct fb_stack *stack
     return FB_NO_ERR;
 }
 
-/* --- the list ----------------------------------------------------------------------------- */
+/* --- the list ----------------------------------------------------------------------- */
 
 static void add(struct fb_key_frames *out, struct fb_key_frame f)
 {
@@ -157,7 +157,7 @@ static void add_frame(const struct fb_frame *f, struct fb_key_frames *out)
                                    .symbol = symbol});
 }
 
-/* --- cycles ------------------------------------------------------------------------------- */
+/* --- cycles ------------------------------------------------------------------------- */
 
 static uint32_t hash_of(const char *name) // FNV-1a
 {

@@ -13,7 +13,7 @@
 
 enum { MAJOR_FRAMES = 5, MINOR_FRAMES = 64 };
 
-/* --- names -------------------------------------------------------------------------------- */
+/* --- names -------------------------------------------------------------------------- */
 
 static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
 
@@ -123,7 +123,7 @@ static bool name_frame(const struct fb_analysis *a, const struct fb_key_frame *f
     return true;
 }
 
-/* --- the frames that count ---------------------------------------------------------------- */
+/* --- the frames that count ---------------------------------------------------------- */
 
 static bool keep_frames(const struct fb_analysis *a, const struct fb_key_frames *frames,
                         struct fb_arena *arena, struct fb_kept_frames *out)

@@ -50,7 +50,7 @@ static bool windows_code(const struct kind_input *in, uint32_t code)
            in->a->dump.exception.code == code;
 }
 
-/* --- a dump on request -------------------------------------------------------------------- */
+/* --- a dump on request -------------------------------------------------------------- */
 
 static bool report(struct kind_input *in)
 {
@@ -61,7 +61,7 @@ static bool report(struct kind_input *in)
     return true;
 }
 
-/* --- hardware ----------------------------------------------------------------------------- */
+/* --- hardware ----------------------------------------------------------------------- */
 
 static bool hardware(struct kind_input *in)
 {
@@ -82,7 +82,7 @@ static bool hardware(struct kind_input *in)
     return true;
 }
 
-/* --- out of memory ------------------------------------------------------------------------ */
+/* --- out of memory ------------------------------------------------------------------ */
 
 static const char *const size_names[] = {"OOMAllocationSize", "oom_allocation_size"};
 static const char *const oom_functions[] = {
@@ -151,7 +151,7 @@ static bool oom(struct kind_input *in)
     return true;
 }
 
-/* --- stack overflow ----------------------------------------------------------------------- */
+/* --- stack overflow ----------------------------------------------------------------- */
 
 static uint64_t distance(uint64_t a, uint64_t b) { return a > b ? a - b : b - a; }
 
@@ -180,7 +180,7 @@ static bool stack_overflow(struct kind_input *in)
     return true;
 }
 
-/* --- uncaught exceptions ------------------------------------------------------------------ */
+/* --- uncaught exceptions ------------------------------------------------------------ */
 
 static bool uncaught(struct kind_input *in)
 {
@@ -205,7 +205,7 @@ static bool uncaught(struct kind_input *in)
     return false;
 }
 
-/* --- abort messages ----------------------------------------------------------------------- */
+/* --- abort messages ----------------------------------------------------------------- */
 
 static const char *const message_names[] = {"AbortMessage", "abort_message", "abort-message",
                                             "MozCrashReason", "assertion"};
@@ -273,7 +273,7 @@ static bool aborted(struct kind_input *in)
     return true;
 }
 
-/* --- fast fail ---------------------------------------------------------------------------- */
+/* --- fast fail ---------------------------------------------------------------------- */
 
 static bool fast_fail(struct kind_input *in)
 {
@@ -292,7 +292,7 @@ static bool fast_fail(struct kind_input *in)
     return true;
 }
 
-/* --- execution where no code is ----------------------------------------------------------- */
+/* --- execution where no code is ----------------------------------------------------- */
 
 static const struct fb_frame *frame(const struct kind_input *in, size_t i)
 {

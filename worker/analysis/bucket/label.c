@@ -16,7 +16,7 @@
 
 enum { EXECUTE = 8, STACK_HASH_FRAMES = 8 };
 
-/* --- ids ---------------------------------------------------------------------------------- */
+/* --- ids ---------------------------------------------------------------------------- */
 
 static void lower_all(struct fb_text *text)
 {
@@ -50,7 +50,7 @@ struct fb_err fb_label_ids(const char *event_type, const char *const *parameters
     return FB_NO_ERR;
 }
 
-/* --- where it happened -------------------------------------------------------------------- */
+/* --- where it happened -------------------------------------------------------------- */
 
 struct fault {
     const char *module, *version;
@@ -118,7 +118,7 @@ static void find_fault(const struct fb_analysis *a, const struct fb_key_frames *
         out->module = "unknown";
 }
 
-/* --- the parameters ----------------------------------------------------------------------- */
+/* --- the parameters ----------------------------------------------------------------- */
 
 struct label {
     struct fb_keys *keys;

@@ -42,7 +42,7 @@ static bool starts(const char *p, const char *with)
     return strncmp(p, with, strlen(with)) == 0;
 }
 
-/* --- groups ------------------------------------------------------------------------------- */
+/* --- groups ------------------------------------------------------------------------- */
 
 static char closer(char open)
 {
@@ -184,7 +184,7 @@ static void put_group(struct scan *s, const char *p, size_t n)
     }
 }
 
-/* --- operators ---------------------------------------------------------------------------- */
+/* --- operators ---------------------------------------------------------------------- */
 
 /* The longest that fits comes first. */
 static const char *const operators[] = {
@@ -274,7 +274,7 @@ static bool at_operator(const struct scan *s)
            !is_word(s->p[s->at + word]) && s->p[s->at + word] != 0;
 }
 
-/* --- the pass ----------------------------------------------------------------------------- */
+/* --- the pass ----------------------------------------------------------------------- */
 
 static const char *const qualifiers[] = {"const", "volatile", "noexcept", "override",
                                          "&&",    "&",        "restrict"};
@@ -363,7 +363,7 @@ static void scan_name(struct scan *s)
     s->out->p[s->out->n] = 0;
 }
 
-/* --- Rust's legacy mangling: _ZN, then lengths and names, the last one a hash, then E ----- */
+/* --- Rust's legacy mangling: _ZN, lengths and names, the last one a hash, then E ---- */
 
 static const struct {
     const char *code, *text;
@@ -437,7 +437,7 @@ static bool demangle_rust(const char *p, struct fb_text *out)
     return hashed && *p == 'E' && (p[1] == 0 || p[1] == '.') && out->n != 0;
 }
 
-/* --- what compilers and linkers hang on the ends ------------------------------------------ */
+/* --- what compilers and linkers hang on the ends ------------------------------------ */
 
 /* Each may be followed by digits and dots, except those marked. */
 static const struct {

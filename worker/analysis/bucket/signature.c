@@ -84,7 +84,7 @@ static void add_frame(struct parts *parts, const char *before, const struct fb_k
     add_text(parts, &text, false);
 }
 
-/* --- the walk ----------------------------------------------------------------------------- */
+/* --- the walk ----------------------------------------------------------------------- */
 
 struct choice {
     const struct fb_key_frame *v[FRAMES_MAX];
@@ -188,7 +188,7 @@ static void add_own(struct parts *parts, const struct choice *chosen,
     }
 }
 
-/* --- recursion ---------------------------------------------------------------------------- */
+/* --- recursion ---------------------------------------------------------------------- */
 
 /* One round, from its smallest name on: the frame that touched the guard page is chance. */
 static bool add_cycle(struct parts *parts, const struct fb_key_frames *frames)
@@ -208,7 +208,7 @@ static bool add_cycle(struct parts *parts, const struct fb_key_frames *frames)
     return n != 0;
 }
 
-/* --- without symbols ---------------------------------------------------------------------- */
+/* --- without symbols ---------------------------------------------------------------- */
 
 static void add_page(struct parts *parts, const char *before, const struct fb_frame *f)
 {
@@ -258,7 +258,7 @@ static bool add_low(struct parts *parts, const struct fb_key_frame *v, size_t n)
     return false;
 }
 
-/* --- nothing at all ----------------------------------------------------------------------- */
+/* --- nothing at all ----------------------------------------------------------------- */
 
 /* The name of the crash without what was accessed, and without details. */
 static void put_reason(struct fb_text *out, const struct fb_analysis *a)
@@ -297,7 +297,7 @@ static void add_empty(struct parts *parts)
              false);
 }
 
-/* --- the whole ---------------------------------------------------------------------------- */
+/* --- the whole ---------------------------------------------------------------------- */
 
 static void add_words(struct parts *parts, struct fb_text *words)
 {

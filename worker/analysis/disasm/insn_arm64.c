@@ -193,8 +193,7 @@ void fb_insn_arm64(csh handle, const cs_insn *cs, const struct fb_regs *regs,
     branch_target(cs, out);
 }
 
-/* --- words that Capstone 4 does not know
- * -------------------------------------------------------------------------------------- */
+/* --- words that Capstone 4 does not know -------------------------------------------- */
 
 enum word_kind {
     RETURN_AUTHENTICATED,

@@ -43,8 +43,7 @@ const char *fb_md_writer(const struct fb_md *m)
     return m->dump->system.os == FB_WINDOWS && has_library_version(m) ? "dbghelp" : "unknown";
 }
 
-/* --- the score: each row says how much of it is there, 0 to 1, or -1: not asked for ---------
- */
+/* --- the score: each row says how much there is, 0 to 1, or -1: not asked for ------- */
 
 enum { NOT_ASKED = -1, FULL_MEMORY_INFO = 0x800 };
 

@@ -85,7 +85,7 @@ static struct fb_err read_header(struct fb_md *m)
     struct fb_reader r = fb_md_reader(m, m->file);
     uint32_t signature = fb_read_u32(&r);
     if (signature == SIGNATURE_SWAPPED) {
-        r.big = m->big = m->dump->swapped = true;
+        r.big = m->big = m->dump->swapped = m->dump->memory.big = true;
         fb_note(m->notes, FB_NOTE_BYTE_ORDER, "every number is swapped", 0);
     } else if (signature != SIGNATURE) {
         return not_a_minidump(m->file);
@@ -103,8 +103,7 @@ static struct fb_err read_header(struct fb_md *m)
     return read_directory(m, streams, directory);
 }
 
-/* --- the streams, in their order -----------------------------------------------------------
- */
+/* --- the streams, in their order ---------------------------------------------------- */
 
 static void missing(struct fb_md *m, const char *what)
 {
@@ -131,33 +130,34 @@ static bool read_type(struct fb_md *m, enum fb_md_type type, fb_md_part *part)
     return done;
 }
 
+// clang-format off
 static const struct {
     enum fb_md_type type;
     fb_md_part *read;
-    const char *missing;           // the note when there is none; NULL: not every dump has it
     void (*then)(struct fb_md *m); // what can be done only now
+    const char *missing;           // the note when there is none; NULL: not every dump has it
 } order[] = {
-    {FB_MD_SYSTEM_INFO,          fb_md_system,         "no SystemInfo: the machine is guessed",
-     fb_md_guess_system                                                                                               },
-    {FB_MD_MISC_INFO,            fb_md_misc,           NULL,                                     NULL                 },
-    {FB_MD_BREAKPAD_INFO,        fb_md_breakpad,       NULL,                                     NULL                 },
-    {FB_MD_MODULE_LIST,          fb_md_modules,        "no ModuleList: no address can be named", NULL                 },
-    {FB_MD_UNLOADED_MODULE_LIST, fb_md_unloaded,       NULL,                                     NULL                 },
-    {FB_MD_CRASHPAD_INFO,        fb_md_crashpad,       NULL,                                     NULL                 },
-    {FB_MD_THREAD_LIST,          fb_md_threads,        "no ThreadList: nothing to walk",         NULL                 },
-    {FB_MD_MEMORY_LIST,          fb_md_memory_list,    NULL,                                     NULL                 },
-    {FB_MD_MEMORY64_LIST,        fb_md_memory64_list,  NULL,                                     fb_md_memory         },
-    {FB_MD_MEMORY_INFO_LIST,     fb_md_memory_info,    NULL,                                     NULL                 },
-    {FB_MD_LINUX_MAPS,           fb_md_maps,           NULL,                                     fb_md_thread_contexts},
-    {FB_MD_THREAD_INFO_LIST,     fb_md_thread_info,    NULL,                                     NULL                 },
-    {FB_MD_THREAD_NAMES,         fb_md_thread_names,   NULL,                                     NULL                 },
-    {FB_MD_EXCEPTION,            fb_md_exception,      NULL,                                     fb_md_crashing       },
-    {FB_MD_ASSERTION,            fb_md_assertion,      NULL,                                     NULL                 },
-    {FB_MD_MAC_CRASH_INFO,       fb_md_mac_crash_info, NULL,                                     NULL                 },
-    {FB_MD_LINUX_CPUINFO,        fb_md_cpuinfo,        NULL,                                     NULL                 },
-    {FB_MD_LINUX_STATUS,         fb_md_status,         NULL,                                     NULL                 },
-    {FB_MD_LINUX_LSB,            fb_md_lsb,            NULL,                                     fb_md_last_errors    },
+    {FB_MD_SYSTEM_INFO,          fb_md_system,         fb_md_guess_system,    "no SystemInfo: the machine is guessed"},
+    {FB_MD_MISC_INFO,            fb_md_misc,           NULL,                  NULL},
+    {FB_MD_BREAKPAD_INFO,        fb_md_breakpad,       NULL,                  NULL},
+    {FB_MD_MODULE_LIST,          fb_md_modules,        NULL,                  "no ModuleList: no address can be named"},
+    {FB_MD_UNLOADED_MODULE_LIST, fb_md_unloaded,       NULL,                  NULL},
+    {FB_MD_CRASHPAD_INFO,        fb_md_crashpad,       NULL,                  NULL},
+    {FB_MD_THREAD_LIST,          fb_md_threads,        NULL,                  "no ThreadList: nothing to walk"},
+    {FB_MD_MEMORY_LIST,          fb_md_memory_list,    NULL,                  NULL},
+    {FB_MD_MEMORY64_LIST,        fb_md_memory64_list,  fb_md_memory,          NULL},
+    {FB_MD_MEMORY_INFO_LIST,     fb_md_memory_info,    NULL,                  NULL},
+    {FB_MD_LINUX_MAPS,           fb_md_maps,           fb_md_thread_contexts, NULL},
+    {FB_MD_THREAD_INFO_LIST,     fb_md_thread_info,    NULL,                  NULL},
+    {FB_MD_THREAD_NAMES,         fb_md_thread_names,   NULL,                  NULL},
+    {FB_MD_EXCEPTION,            fb_md_exception,      fb_md_crashing,        NULL},
+    {FB_MD_ASSERTION,            fb_md_assertion,      NULL,                  NULL},
+    {FB_MD_MAC_CRASH_INFO,       fb_md_mac_crash_info, NULL,                  NULL},
+    {FB_MD_LINUX_CPUINFO,        fb_md_cpuinfo,        NULL,                  NULL},
+    {FB_MD_LINUX_STATUS,         fb_md_status,         NULL,                  NULL},
+    {FB_MD_LINUX_LSB,            fb_md_lsb,            fb_md_last_errors,     NULL},
 };
+// clang-format on
 
 static void read_streams(struct fb_md *m)
 {

@@ -57,6 +57,9 @@ static bool is_program(const struct fb_md *m, struct fb_span info)
 }
 
 /* `end` holds the place in the file until the list is in order. */
+/* A name that cannot be read is an empty one: everybody looks at names. */
+static const char *or_nothing(const char *name) { return name != NULL ? name : ""; }
+
 static void read_module(struct fb_md *m, struct fb_reader r, size_t place,
                         struct fb_module *module)
 {
@@ -69,7 +72,7 @@ static void read_module(struct fb_md *m, struct fb_reader r, size_t place,
     struct fb_span info = fb_read_bytes(&r, FIXED_INFO_SIZE);
     struct fb_md_location codeview = fb_md_location(&r);
     struct fb_md_location misc = fb_md_location(&r);
-    module->path = fb_md_string(m, name);
+    module->path = or_nothing(fb_md_string(m, name));
     module->name = fb_md_last_component(module->path);
     module->version = version_text(m, info);
     fb_md_identify(m, codeview, misc, module);
@@ -150,7 +153,7 @@ struct fb_err fb_md_unloaded(struct fb_md *m, struct fb_md_stream s)
         v[i].size = fb_read_u32(&r);
         v[i].checksum = fb_read_u32(&r);
         v[i].timestamp = fb_read_u32(&r);
-        v[i].name = fb_md_last_component(fb_md_string(m, fb_read_u32(&r)));
+        v[i].name = fb_md_last_component(or_nothing(fb_md_string(m, fb_read_u32(&r))));
         v[i].code_id = fb_md_pe_code_id(m, v[i].timestamp, v[i].size);
     }
     m->dump->unloaded = v;

@@ -102,8 +102,7 @@ struct fb_err fb_md_memory_info(struct fb_md *m, struct fb_md_stream s)
     return FB_NO_ERR;
 }
 
-/* --- /proc/PID/maps: "start-end perms offset dev inode   path" ------------------------------
- */
+/* --- /proc/PID/maps: "start-end perms offset dev inode path" ------------------------ */
 
 static struct fb_span next_line(struct fb_span *rest)
 {

@@ -114,8 +114,7 @@ static inline fb_addr fb_md_address(const struct fb_md *m, uint64_t a)
 /** Whether the directory has a stream of that type, readable or not. */
 bool fb_md_has(const struct fb_dump *dump, enum fb_md_type type);
 
-/* --- strings.c: all texts are valid UTF-8 in the arena, without what follows a NUL ----------
- */
+/* --- strings.c: all texts are valid UTF-8 in the arena, and end before a NUL -------- */
 
 /** A counted UTF-16 string. NULL for rva 0, and with a note for what cannot be read. */
 const char *fb_md_string(struct fb_md *m, uint64_t rva);
@@ -129,7 +128,7 @@ const char *fb_md_last_component(const char *path);
 /** A copy of a text of ours. */
 const char *fb_md_keep(struct fb_md *m, const struct fb_text *text);
 
-/* --- list.c ------------------------------------------------------------------------------- */
+/* --- list.c ------------------------------------------------------------------------- */
 
 struct fb_md_list {
     struct fb_span bytes; // of the entries
@@ -144,8 +143,7 @@ struct fb_err fb_md_sized_list(struct fb_md *m, struct fb_md_stream s, size_t co
 /** A reader over entry `i`. */
 struct fb_reader fb_md_entry(const struct fb_md *m, const struct fb_md_list *list, size_t i);
 
-/* --- the parts: one reader per type of stream. @fails TRUNCATED, MALFORMED ------------------
- */
+/* --- the parts: one reader per type of stream. @fails TRUNCATED, MALFORMED ---------- */
 
 typedef struct fb_err fb_md_part(struct fb_md *m, struct fb_md_stream s);
 fb_md_part fb_md_system, fb_md_misc, fb_md_modules, fb_md_unloaded, fb_md_threads,

@@ -93,8 +93,7 @@ struct fb_err fb_md_threads(struct fb_md *m, struct fb_md_stream s)
     return FB_NO_ERR;
 }
 
-/* --- with the memory at hand ----------------------------------------------------------------
- */
+/* --- with the memory at hand -------------------------------------------------------- */
 
 struct fb_regs fb_md_believed_context(struct fb_md *m, struct fb_span context)
 {

@@ -214,8 +214,7 @@ static void read_all(struct reading *r, struct fb_span text)
     r->sym->corrupt = bad != 0;
 }
 
-/* --- sorting: by address or number, then by place in the file ------------------------------
- */
+/* --- sorting: by address or number, then by place in the file ----------------------- */
 
 static int order(uint64_t a, uint64_t b) { return (a > b) - (a < b); }
 static int order_place(struct fb_sym_name a, struct fb_sym_name b)

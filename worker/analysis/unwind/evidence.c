@@ -118,7 +118,8 @@ bool fb_stack_word(const struct fb_unwinder *w, fb_addr a, uint64_t *out)
 {
     if (!fb_in_stack(w, a))
         return false;
-    struct fb_reader r = {.in = fb_span_sub(w->stack, a - w->stack_start, w->names->word)};
+    struct fb_reader r = {.in = fb_span_sub(w->stack, a - w->stack_start, w->names->word),
+                          .big = w->env->dump->memory.big};
     uint64_t word = fb_read_le(&r, w->names->word);
     if (fb_failed(r.err))
         return false;

@@ -11,52 +11,21 @@
 #define BIT(r)         (UINT64_C(1) << (r))
 #define BITS(from, to) (BIT((to) + 1) - BIT(from))
 
-static const struct fb_rung x86_windows[] = {
-    {"bad_call",          FB_TRUST_LEAF, fb_unwind_bad_call},
-    {"leaf", FB_TRUST_LEAF, fb_unwind_leaf},
-    {"frame_pointer",              FB_TRUST_FRAME_POINTER, fb_unwind_fp},
-    {"scan",     FB_TRUST_SCAN, fb_unwind_scan},
-    {0    },
-};
-static const struct fb_rung x86[] = {
-    {"bad_call",          FB_TRUST_LEAF, fb_unwind_bad_call},
-    {"frame_pointer", FB_TRUST_FRAME_POINTER, fb_unwind_fp},
-    {"scan",     FB_TRUST_SCAN, fb_unwind_scan},
-    {0      },
-};
-static const struct fb_rung amd64_windows[] = {
-    {"bad_call",          FB_TRUST_LEAF, fb_unwind_bad_call},
-    {"leaf", FB_TRUST_LEAF, fb_unwind_leaf},
-    {"frame_pointer",              FB_TRUST_FRAME_POINTER, fb_unwind_fp},
-    {"scan",     FB_TRUST_SCAN, fb_unwind_scan},
-    {0    },
-};
-static const struct fb_rung amd64[] = {
-    {"bad_call",          FB_TRUST_LEAF, fb_unwind_bad_call},
-    {"frame_pointer", FB_TRUST_FRAME_POINTER, fb_unwind_fp},
-    {"scan",     FB_TRUST_SCAN, fb_unwind_scan},
-    {0      },
-};
-static const struct fb_rung arm64[] = {
-    {"bad_call",          FB_TRUST_LEAF, fb_unwind_bad_call},
-    {"leaf", FB_TRUST_LEAF, fb_unwind_lr},
-    {"frame_pointer",              FB_TRUST_FRAME_POINTER, fb_unwind_fp},
-    {"scan",       FB_TRUST_SCAN, fb_unwind_scan},
-    {0    },
-};
-static const struct fb_rung arm_ios[] = {
-    {"bad_call",          FB_TRUST_LEAF, fb_unwind_bad_call},
-    {"frame_pointer", FB_TRUST_FRAME_POINTER, fb_unwind_fp_thumb},
-    {"scan",     FB_TRUST_SCAN, fb_unwind_scan},
-    {0},
-};
-static const struct fb_rung arm[] = {
-    {"bad_call",          FB_TRUST_LEAF, fb_unwind_bad_call},
-    {"frame_pointer", FB_TRUST_FRAME_POINTER, fb_unwind_fp_arm},
-    {"frame_pointer",     FB_TRUST_FRAME_POINTER, fb_unwind_fp_thumb},
-    {"scan",   FB_TRUST_SCAN, fb_unwind_scan},
-    {0    },
-};
+// clang-format off
+#define BAD_CALL    {"bad_call", FB_TRUST_LEAF, fb_unwind_bad_call}
+#define LEAF        {"leaf", FB_TRUST_LEAF, fb_unwind_leaf}
+#define LINK        {"leaf", FB_TRUST_LEAF, fb_unwind_lr}
+#define FRAME(find) {"frame_pointer", FB_TRUST_FRAME_POINTER, find}
+#define SCAN        {"scan", FB_TRUST_SCAN, fb_unwind_scan}
+#define NO_MORE     {0}
+
+static const struct fb_rung intel_windows[] = {BAD_CALL, LEAF, FRAME(fb_unwind_fp), SCAN, NO_MORE};
+static const struct fb_rung intel[]         = {BAD_CALL, FRAME(fb_unwind_fp), SCAN, NO_MORE};
+static const struct fb_rung arm64[]         = {BAD_CALL, LINK, FRAME(fb_unwind_fp), SCAN, NO_MORE};
+static const struct fb_rung arm_ios[]       = {BAD_CALL, FRAME(fb_unwind_fp_thumb), SCAN, NO_MORE};
+static const struct fb_rung arm[]           = {BAD_CALL, FRAME(fb_unwind_fp_arm),
+                                               FRAME(fb_unwind_fp_thumb), SCAN, NO_MORE};
+// clang-format on
 
 /* Callee-saved registers as the platforms' ABIs have them. */
 enum { CALL_X86 = 1, CALL_THUMB = 2, CALL_ARM64 = 4 };
@@ -68,10 +37,10 @@ enum { CALL_X86 = 1, CALL_THUMB = 2, CALL_ARM64 = 4 };
 
 /* The first row that fits. */
 static const struct fb_ladder ladders[] = {
-    {FB_X86,   FB_WINDOWS,    CALL_X86,   false, SAVED_X86,   x86_windows  },
-    {FB_X86,   FB_OS_UNKNOWN, CALL_X86,   false, SAVED_X86,   x86          },
-    {FB_AMD64, FB_WINDOWS,    CALL_X86,   false, SAVED_WIN64, amd64_windows},
-    {FB_AMD64, FB_OS_UNKNOWN, CALL_X86,   false, SAVED_SYSV,  amd64        },
+    {FB_X86,   FB_WINDOWS,    CALL_X86,   false, SAVED_X86,   intel_windows},
+    {FB_X86,   FB_OS_UNKNOWN, CALL_X86,   false, SAVED_X86,   intel        },
+    {FB_AMD64, FB_WINDOWS,    CALL_X86,   false, SAVED_WIN64, intel_windows},
+    {FB_AMD64, FB_OS_UNKNOWN, CALL_X86,   false, SAVED_SYSV,  intel        },
     {FB_ARM64, FB_OS_UNKNOWN, CALL_ARM64, true,  SAVED_ARM64, arm64        },
     {FB_ARM,   FB_IOS,        CALL_THUMB, true,  SAVED_ARM,   arm_ios      },
     {FB_ARM,   FB_OS_UNKNOWN, CALL_THUMB, true,  SAVED_ARM,   arm          },

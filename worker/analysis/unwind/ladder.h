@@ -42,8 +42,7 @@ struct fb_ladder {
 /** The ladder of a machine; NULL when we have none. */
 const struct fb_ladder *fb_ladder_for(enum fb_arch arch, enum fb_os os);
 
-/* --- evidence.c -----------------------------------------------------------------------------
- */
+/* --- evidence.c --------------------------------------------------------------------- */
 
 /* How much a word looks like a return address. STRAY: no module holds it, and nobody says what
  * its page is. LIKELY: in code. PROVED: behind a call. */

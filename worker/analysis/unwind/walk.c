@@ -22,8 +22,7 @@ struct walk { // what changes from frame to frame
     bool better; // some caller was not guessed
 };
 
-/* --- the stack and the addresses
- * --------------------------------------------------------------------- */
+/* --- the stack and the addresses ---------------------------------------------------- */
 
 /* Bits beyond an address: what Crashpad says, else all beyond 47 bits or the highest module. */
 static uint64_t beyond_address(const struct fb_dump *dump, fb_addr highest)
@@ -65,8 +64,7 @@ static struct fb_unwinder unwinder(const struct fb_walk_env *env,
     return w;
 }
 
-/* --- one step
- * ---------------------------------------------------------------------------------------- */
+/* --- one step ----------------------------------------------------------------------- */
 
 static bool canonical(const struct fb_unwinder *w, fb_addr a)
 {
@@ -148,9 +146,7 @@ static const char *step(struct walk *walk, const struct fb_frame *callee, struct
                                              : "the stack pointer left the captured stack";
 }
 
-/* --- names
- * -------------------------------------------------------------------------------------------
- */
+/* --- names -------------------------------------------------------------------------- */
 
 static bool held_by(const struct fb_unloaded *u, fb_addr a)
 {
@@ -188,8 +184,7 @@ static void name_frame(const struct fb_unwinder *w, struct fb_arena *arena, stru
     f->n_inlines = s.n_inlines;
 }
 
-/* --- the whole
- * --------------------------------------------------------------------------------------- */
+/* --- the whole ---------------------------------------------------------------------- */
 
 /* Room for all frames that a walk may have, or for as many as half of the arena holds: names
  * and look-ups need the rest. */
