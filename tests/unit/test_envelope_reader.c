@@ -21,8 +21,10 @@ static const struct {
 static uint8_t *pack(size_t n, size_t *size)
 {
     static uint8_t id[16] = {1};
-    static Faultbucket__Field empty = FAULTBUCKET__FIELD__INIT;
-    Faultbucket__Envelope e = FAULTBUCKET__ENVELOPE__INIT;
+    Faultbucket__Field empty;
+    Faultbucket__Envelope e;
+    faultbucket__field__init(&empty);
+    faultbucket__envelope__init(&e);
     e.schema = FB_ENVELOPE_SCHEMA;
     e.report_id = e.dedup_key = (ProtobufCBinaryData){sizeof id, id};
     e.fields = calloc(n + 1, sizeof *e.fields);
