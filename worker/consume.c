@@ -100,6 +100,8 @@ static void take_up(struct fb_consumer *c)
     c->next_try = fb_now() + TRY_SECONDS;
     for (int i = 0; i < c->n; i++)
         c->ours[i].astray = false;
+    if (!c->adrift)
+        fb_log(FB_LOG_INFO, "assigned", "partitions", fb_log_number(c->n), NULL);
 }
 
 static void commit(struct fb_consumer *c, int async)
@@ -132,7 +134,6 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
     }
     remember(c, list);
     take_up(c);
-    fb_log(FB_LOG_INFO, "assigned", "partitions", fb_log_number(list->cnt), NULL);
 }
 
 void fb_consumer_rewind(struct fb_consumer *c)
