@@ -23,6 +23,8 @@ enum {
     BACK_OFF_LAST_MS = 5000
 };
 
+static const size_t no_row = SIZE_MAX;
+
 enum phase { IDLE, WORKING, FINISHED };
 
 struct fb_keeper {
@@ -218,7 +220,7 @@ static enum fb_kept keep(struct fb_keeper *keeper)
 {
     bool posted = false, unsure = false;
     for (int ms = BACK_OFF_FIRST_MS;;) {
-        size_t bad = 0;
+        size_t bad = no_row;
         posted = posted || post_dead_letters(keeper);
         struct fb_err err = posted ? keep_once(keeper, &bad)
                                    : FB_FAIL(UNAVAILABLE, "dead letters cannot be posted", 0);
@@ -228,6 +230,9 @@ static enum fb_kept keep(struct fb_keeper *keeper)
         }
         if (err.code == FB_LIMIT)
             return FB_KEPT_FENCED;
+        if (err.code == FB_MALFORMED &&
+            bad == no_row) // not a report's fault: look things up anew
+            err = FB_FAIL(UNAVAILABLE, err.what, 0);
         if (err.code == FB_MALFORMED && set_aside(keeper, bad)) {
             posted = false;
             continue;
