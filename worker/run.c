@@ -33,6 +33,7 @@ enum {
     LAST_BATCH_MS = 20000,      // and the last batch at a stop
     PAUSE_AFTER_SECONDS = 60,   // of no room: then the group must see us poll
     REPORT_SECONDS = 5,
+    STUCK_SECONDS = 120, // far above every wait of the loop
 };
 
 struct worker {
@@ -51,6 +52,7 @@ struct worker {
     bool given_back; // partitions changed while the keeper had a batch
     bool broken;
     _Atomic(const char *) not_ready;
+    _Atomic double turned; // when the loop last did
 };
 
 static volatile sig_atomic_t stop_signals;
@@ -242,8 +244,8 @@ static void fetch(struct worker *w)
 static const char *ready(void *arg) { return ((struct worker *)arg)->not_ready; }
 static const char *alive(void *arg)
 {
-    (void)arg;
-    return NULL;
+    const struct worker *w = arg;
+    return fb_now() - w->turned < STUCK_SECONDS ? NULL : "the loop has stopped";
 }
 
 static void look_around(struct worker *w)
@@ -274,6 +276,7 @@ static void wait_for_something(struct worker *w)
 
 static void step(struct worker *w)
 {
+    w->turned = fb_now();
     fetch(w);
     give_waiting(w);
     wait_for_something(w);
@@ -383,7 +386,8 @@ int fb_worker_run(const struct fb_config *config, struct fb_pool *pool)
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
     signal(SIGPIPE, SIG_IGN); // whoever reads the log may go away
-    struct worker w = {.config = config, .pool = pool, .not_ready = "starting"};
+    struct worker w = {
+        .config = config, .pool = pool, .not_ready = "starting", .turned = fb_now()};
     fb_tasks_init(&w.tasks);
     fb_tasks_init(&w.orphans);
     w.batch_max = (size_t)fb_config_number(config, FB_OPT_WORKER_BATCH, 1, 10000);
