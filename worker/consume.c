@@ -22,6 +22,7 @@ enum {
 struct partition {
     int32_t id;
     int64_t stored; // next offset in PostgreSQL, FIRST_OFFSET when it has none
+    int64_t start;  // the log begins behind that: go on here; -1: it does not
     bool astray;    // out of the log's range, and Kafka has not said what that is
 };
 struct fb_consumer {
@@ -49,11 +50,16 @@ static struct partition *find(struct fb_consumer *c, int32_t id)
     return NULL;
 }
 
+static int64_t start_of(const struct partition *p)
+{
+    return p->start >= 0 ? p->start : p->stored;
+}
+
 static void remember(struct fb_consumer *c, const rd_kafka_topic_partition_list_t *list)
 {
     c->n = 0;
     for (int i = 0; i < list->cnt && c->n < PARTITIONS_MAX; i++)
-        c->ours[c->n++] = (struct partition){list->elems[i].partition, FIRST_OFFSET, false};
+        c->ours[c->n++] = (struct partition){list->elems[i].partition, FIRST_OFFSET, -1, false};
 }
 
 /* Ask PostgreSQL where each of our partitions stands. */
@@ -70,8 +76,11 @@ static bool read_offsets(struct fb_consumer *c)
                NULL);
         return false;
     }
-    for (int i = 0; i < c->n; i++)
+    for (int i = 0; i < c->n; i++) {
+        if (c->ours[i].stored != next[i])
+            c->ours[i].start = -1;
         c->ours[i].stored = next[i];
+    }
     return true;
 }
 
@@ -82,7 +91,7 @@ static bool assign_ours(struct fb_consumer *c, bool all)
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(c->n);
     for (int i = 0; all && i < c->n; i++)
         rd_kafka_topic_partition_list_add(list, c->topic, c->ours[i].id)->offset =
-            c->ours[i].stored >= 0 ? c->ours[i].stored : RD_KAFKA_OFFSET_BEGINNING;
+            start_of(&c->ours[i]) >= 0 ? start_of(&c->ours[i]) : RD_KAFKA_OFFSET_BEGINNING;
     bool done = rd_kafka_assign(c->rk, list) == RD_KAFKA_RESP_ERR_NO_ERROR;
     if (list->cnt > 0)
         rd_kafka_resume_partitions(c->rk, list);
@@ -145,26 +154,17 @@ void fb_consumer_rewind(struct fb_consumer *c)
 
 /* --- messages ----------------------------------------------------------------------- */
 
-static bool seek(struct fb_consumer *c, int32_t id, int64_t offset)
-{
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_t *to = rd_kafka_topic_partition_list_add(list, c->topic, id);
-    to->offset = offset;
-    rd_kafka_error_t *error = rd_kafka_seek_partitions(c->rk, list, ASK_MS);
-    bool done = error == NULL && to->err == RD_KAFKA_RESP_ERR_NO_ERROR;
-    rd_kafka_error_destroy(error);
-    rd_kafka_topic_partition_list_destroy(list);
-    return done;
-}
-
-/* Retention has overtaken us: go on with the oldest that is left, and say how much is lost.
+/* Retention has overtaken us, or the log is another: go on with the oldest that is left, and
+ * say how much is lost. librdkafka refuses to seek in a partition that it has stopped for this
+ * reason (seen with 2.0.2), so all are taken up anew.
  * @return false when Kafka does not answer: the partition stands still until it does */
-static bool find_way(struct fb_consumer *c, const struct partition *p)
+static bool find_way(struct fb_consumer *c, struct partition *p)
 {
-    int64_t low = 0, high = 0, from = p->stored >= 0 ? p->stored : 0;
-    if (rd_kafka_query_watermark_offsets(c->rk, c->topic, p->id, &low, &high, ASK_MS) != 0 ||
-        !seek(c, p->id, low > from ? low : RD_KAFKA_OFFSET_BEGINNING))
+    int64_t low = 0, high = 0, from = start_of(p) >= 0 ? start_of(p) : 0;
+    if (rd_kafka_query_watermark_offsets(c->rk, c->topic, p->id, &low, &high, ASK_MS) != 0)
         return false;
+    fb_log(FB_LOG_WARNING, "offset_out_of_range", "partition", fb_log_number(p->id), "offset",
+           fb_log_number(from), "low", fb_log_number(low), "high", fb_log_number(high), NULL);
     if (low > from) {
         fb_metric_add(FB_METRIC_OFFSET_GAP, "", (uint64_t)(low - from));
         fb_log(FB_LOG_ERROR, "messages_lost_to_retention", "partition", fb_log_number(p->id),
@@ -172,6 +172,8 @@ static bool find_way(struct fb_consumer *c, const struct partition *p)
                "raise the topic's retention.ms", NULL);
         fb_store_gap(c->store, c->cluster, c->topic, p->id, from, low);
     }
+    p->start = low;
+    fb_consumer_rewind(c);
     return true;
 }
 
@@ -248,8 +250,10 @@ int64_t fb_consumer_stored(const struct fb_consumer *c, int32_t id)
 void fb_consumer_set_stored(struct fb_consumer *c, int32_t id, int64_t next)
 {
     struct partition *p = find(c, id);
-    if (p != NULL)
+    if (p != NULL) {
         p->stored = next;
+        p->start = -1;
+    }
 }
 
 void fb_consumer_report(struct fb_consumer *c)
