@@ -95,8 +95,8 @@ struct run {
 
 static void new_line(int depth) { printf("\n%*s", 2 * depth, ""); }
 
-/* The document with line ends and indents, and nothing else changed: what it escapes, stays so.
- */
+/* The document with line ends and indents, and nothing else changed: what it
+ * escapes, stays so. */
 static void print_pretty(const char *document)
 {
     int depth = 0;

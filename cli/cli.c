@@ -1,5 +1,5 @@
-/* cli/cli.c -- what the commands share: messages to people, and text made safe for a terminal.
- */
+/* cli/cli.c -- what the commands share: messages to people, and text made safe
+ * for a terminal. */
 #include "cli.h"
 
 #include "base/text.h"
@@ -21,23 +21,6 @@ int fb_cli_failed(const char *command, const char *thing, const char *reason,
     return FB_EXIT_FAILED;
 }
 
-/* Code points that move the cursor, hide or turn text: C0, DEL, C1, bidi marks, embeddings and
- * isolates. */
-static bool harmful(uint32_t c)
-{
-    return c < 0x20 || (c >= 0x7f && c < 0xA0) || c == 0x61C || (c >= 0x200B && c <= 0x200F) ||
-           (c >= 0x2028 && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF;
-}
-
-static uint32_t code_point(const uint8_t *s, size_t *n)
-{
-    *n = *s < 0x80 ? 1 : *s < 0xE0 ? 2 : *s < 0xF0 ? 3 : 4;
-    uint32_t c = *n == 1 ? *s : *s & (0x3Fu >> (*n - 1));
-    for (size_t i = 1; i < *n; i++)
-        c = c << 6 | (s[i] & 63);
-    return c;
-}
-
 const char *fb_cli_safe(const char *text)
 {
     enum { BUFFERS = 8, ROOM = 1024 };
@@ -47,11 +30,11 @@ const char *fb_cli_safe(const char *text)
         return "-";
     char valid[ROOM];
     struct fb_text utf8 = fb_text_over(valid, sizeof valid);
-    fb_text_utf8(&utf8, (struct fb_span){(const uint8_t *)text, strlen(text), 0});
+    fb_text_utf8(&utf8, fb_span_of(text));
     struct fb_text out = fb_text_over(buffers[next++ % BUFFERS], ROOM);
     for (size_t i = 0, n; i < utf8.n; i += n) {
-        uint32_t c = code_point((const uint8_t *)valid + i, &n);
-        if (!harmful(c))
+        uint32_t c = fb_text_code_point((const uint8_t *)valid + i, &n);
+        if (!fb_text_harmful(c))
             fb_text_put(&out, valid + i, n);
         else
             fb_text_format(&out, "\\u%04x", c);

@@ -1,9 +1,9 @@
 /*
  * cli/cli.h -- the subcommands of `faultbucket`: one file and one row each.
  *
- * A command gets the configuration and its own arguments (argv[0] is its name), and returns the
- * exit code of the process: 0 done, 1 it could not be done (said on standard error), 2 it was
- * called wrongly.
+ * A command gets the configuration and its own arguments (argv[0] is its name), and returns
+ * the exit code of the process: 0 done, 1 it could not be done (said on standard error), 2 it
+ * was called wrongly.
  */
 #pragma once
 #include "config.h"
@@ -27,13 +27,13 @@ enum { FB_EXIT_OK = 0, FB_EXIT_FAILED = 1, FB_EXIT_USAGE = 2 };
 FB_COMMANDS(X)
 #undef X
 
-/** Print "faultbucket NAME: MESSAGE" to standard error. @return FB_EXIT_USAGE, or
- * FB_EXIT_FAILED */
+/** Print "faultbucket NAME: MESSAGE" to standard error. @return FB_EXIT_USAGE,
+ * or FB_EXIT_FAILED */
 int fb_cli_usage(const char *command, const char *message);
 int fb_cli_failed(const char *command, const char *thing, const char *reason,
                   const char *next_step);
 
-/** `text` from outside, safe to print: control characters, bidi overrides and invalid UTF-8
- * escaped; in one of a few buffers of 1 KiB, good for the same printf only. NULL prints as "-".
- */
+/** `text` from outside, safe to print: control characters, bidi overrides and invalid
+ * UTF-8 escaped; in one of a few buffers of 1 KiB, good for the same printf only. NULL
+ * prints as "-". */
 const char *fb_cli_safe(const char *text);

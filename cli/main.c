@@ -1,6 +1,6 @@
 /*
- * cli/main.c -- `faultbucket`: find the command, give it the configuration and its own
- * arguments.
+ * cli/main.c -- `faultbucket`: find the command, give it the configuration and
+ * its own arguments.
  */
 #include "cli.h"
 #include "log.h"

@@ -1,6 +1,6 @@
 /*
- * cli/submit.c -- `faultbucket submit`: send dumps to an ingest node, as Breakpad's own
- * uploader would.
+ * cli/submit.c -- `faultbucket submit`: send dumps to an ingest node, as Breakpad's
+ * own uploader would.
  */
 #include "cli.h"
 

@@ -1,6 +1,6 @@
 /*
- * common/config.c -- the walk over the three places that a value can come from, the later one
- * winning.
+ * common/config.c -- the walk over the three places that a value can come from, the
+ * later one winning.
  *
  * Values are checked where they are used (fb_config_number), so that a bad one is named
  * together with the place where it was set.
@@ -58,8 +58,8 @@ static char *copy_of(const char *text)
     return copy;
 }
 
-/* Do `a` and `b` name the same option? Upper and lower case, '.', '-' and '_' are spellings of
- * one name. */
+/* Do `a` and `b` name the same option? Upper and lower case, '.', '-' and '_' are spellings
+ * of one name. */
 static bool same_name(const char *a, const char *b, size_t n_b)
 {
     size_t i = 0;

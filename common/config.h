@@ -1,6 +1,6 @@
 /*
- * common/config.h -- one configuration for all programs: file, environment, flags, in that
- * order.
+ * common/config.h -- one configuration for all programs: file, environment, flags,
+ * in that order.
  *
  * Every option is one row of the table in config.c: its name `section.key` in the file,
  * FAULTBUCKET_SECTION_KEY in the environment, --section-key=VALUE on the command line. The file

@@ -1,5 +1,5 @@
-/* common/envelope_reader.c -- protobuf-c with a ceiling, and the checks that the schema cannot
- * express. */
+/* common/envelope_reader.c -- protobuf-c with a ceiling, and the checks that the
+ * schema cannot express. */
 #include "envelope_reader.h"
 
 #include <stdlib.h>

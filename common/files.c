@@ -9,8 +9,8 @@
 
 static const size_t file_max = (size_t)FB_FILE_MAX_GIB << 30;
 
-/* Make room for more than `used` bytes. The first guess is the size that the file system tells.
- */
+/* Make room for more than `used` bytes. The first guess is the size that the
+ * file system tells. */
 static uint8_t *grow(uint8_t *memory, size_t used, size_t *cap, size_t guess)
 {
     if (used < *cap)

@@ -21,7 +21,7 @@ enum { FB_FILE_MAX_GIB = 4 };
 struct fb_err fb_file_read(const char *path, struct fb_file *out);
 void fb_file_free(struct fb_file *file);
 
-/** An arena over `size` bytes that cost nothing until they are used. base is NULL when there is
- * no room. */
+/** An arena over `size` bytes that cost nothing until they are used. base is NULL when there
+ * is no room. */
 struct fb_arena fb_arena_map(size_t size);
 void fb_arena_unmap(struct fb_arena *arena);

@@ -1,5 +1,5 @@
-/* common/health.c -- the three pages that machines look at, and the small server that serves
- * them. */
+/* common/health.c -- the three pages that machines look at, and the small server
+ * that serves them. */
 #include "health.h"
 
 #include "log.h"

@@ -25,9 +25,9 @@ enum MHD_Result fb_health_answer(struct MHD_Connection *connection, const char *
                                  unsigned *status);
 
 struct fb_health;
-/** Serve on `listen` ("host:port", port 0 takes a free one). `ready` is asked per request: NULL
- * when ready, else a literal reason; `alive` likewise. @fails USAGE: the address cannot be
- * taken */
+/** Serve on `listen` ("host:port", port 0 takes a free one). `ready` is asked per request:
+ * NULL when ready, else a literal reason; `alive` likewise. @fails USAGE: the address
+ * cannot be taken */
 struct fb_err fb_health_open(const char *listen, const char *(*ready)(void *),
                              const char *(*alive)(void *), void *arg, struct fb_health **out);
 /** The port that was taken. */

@@ -10,6 +10,7 @@
 
 #include "log.h"
 #include "metrics.h"
+#include "now.h"
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -31,7 +32,7 @@ struct job {
     struct fb_span key, value;
     char id[ID_MAX], trace[TRACE_MAX];
     const char *reason;
-    int64_t since_us;
+    double since;                // fb_now() when it was handed over
     bool maybe_duplicate, again; // again: this is its second client
 };
 
@@ -46,7 +47,7 @@ struct fb_producer {
     atomic_llong queued_bytes, queued_messages;
 };
 
-/* --- settings (platform.md 3.1) ----------------------------------------------------- */
+/* --- settings ----------------------------------------------------------------------- */
 
 struct setting {
     const char *section, *key, *value; // section NULL: all clients
@@ -147,13 +148,6 @@ rd_kafka_conf_t *fb_kafka_conf(const struct fb_config *config, const char *secti
 
 /* --- delivery reports: the polling thread ------------------------------------------- */
 
-static int64_t now_us(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000000 + t.tv_nsec / 1000;
-}
-
 static void count_queue(struct fb_producer *p, long long bytes, long long messages)
 {
     long long b = atomic_fetch_add(&p->queued_bytes, bytes) + bytes;
@@ -166,12 +160,10 @@ static void count_queue(struct fb_producer *p, long long bytes, long long messag
 static void finish(struct fb_producer *p, struct job *job, enum fb_delivery how,
                    rd_kafka_resp_err_t err)
 {
-    static const double us_per_second = 1e6;
     const char *code = err != 0 ? rd_kafka_err2name(err) : NULL;
     count_queue(p, -(long long)job->value.n, -1);
     if (how == FB_DELIVERED)
-        fb_metric_observe(FB_METRIC_INGEST_ACK_SECONDS, "",
-                          (double)(now_us() - job->since_us) / us_per_second);
+        fb_metric_observe(FB_METRIC_INGEST_ACK_SECONDS, "", fb_now() - job->since);
     else
         fb_metric_add(FB_METRIC_PRODUCE_ERRORS, code != NULL ? code : "none", 1);
     job->delivered(job->arg, how, code);
@@ -286,7 +278,7 @@ static void drain(rd_kafka_t *client)
         continue;
 }
 
-/* Rule 7 of platform.md 3: a fatal client is replaced, and what it owed is sent again. */
+/* A fatal client is replaced, and what it owed is sent again. */
 static void replace_client(struct fb_producer *p)
 {
     rd_kafka_t *next = new_client(p), *old = p->client;
@@ -392,7 +384,7 @@ static struct job *new_job(const struct fb_message *message, fb_delivered_fn *de
     job->value = message->value;
     job->reason = message->reason;
     job->maybe_duplicate = message->maybe_duplicate;
-    job->since_us = now_us();
+    job->since = fb_now();
     snprintf(job->id, sizeof job->id, "%s", message->id);
     snprintf(job->trace, sizeof job->trace, "%s",
              message->traceparent != NULL ? message->traceparent : "");

@@ -1,8 +1,8 @@
 /*
- * common/kafka.h -- Kafka as our programs use it: a producer that answers for every message,
- * and topics.
+ * common/kafka.h -- Kafka as our programs use it: a producer that answers for every
+ * message, and topics.
  *
- * The rules of librdkafka 2.0.2 (platform.md 3) are kept here, so that no program needs to know
+ * The rules of librdkafka 2.0.2 are kept here, so that no program needs to know
  * them. The worker's consumer is in worker/consume.c; it takes its settings from here.
  */
 #pragma once
@@ -13,12 +13,12 @@
 struct fb_producer;
 
 enum fb_delivery { FB_DELIVERED, FB_NOT_PERSISTED, FB_POSSIBLY_PERSISTED };
-/** Called once per accepted message, in the producer's own thread: store the result, wake
- * somebody, return. */
+/** Called once per accepted message, in the producer's own thread: store the result,
+ * wake somebody, return. */
 typedef void fb_delivered_fn(void *arg, enum fb_delivery how, const char *code);
 
-/** A producer with acks=all and idempotence, and its polling thread. @fails USAGE: a setting is
- * refused (logged) */
+/** A producer with acks=all and idempotence, and its polling thread. @fails USAGE: a setting
+ * is refused (logged) */
 struct fb_err fb_producer_open(const struct fb_config *config, const char *topic,
                                struct fb_producer **out);
 /** Whether the broker has answered a metadata request for the topic within `ms`; the message
@@ -40,9 +40,8 @@ struct fb_err fb_produce(struct fb_producer *producer, const struct fb_message *
  * NOT_PERSISTED or POSSIBLY_PERSISTED. */
 void fb_producer_close(struct fb_producer *producer, int ms);
 
-/** Create the topic with its settings (platform.md 4) where it does not exist, raise its
- * partitions where it has fewer.
- *  @fails UNAVAILABLE; the log says what the broker said */
+/** Create the topic with its settings where it does not exist, raise its partitions where it
+ * has fewer. @fails UNAVAILABLE; the log says what the broker said */
 struct fb_err fb_kafka_topic(const struct fb_config *config, const char *topic, int partitions,
                              int replication, long long retention_ms);
 /** Settings common to all clients plus those of `section`. @owner the caller, until

@@ -1,5 +1,5 @@
-/* common/kafka_topic.c -- topics: made where they are missing, widened where they are narrow
- * (platform.md 4). */
+/* common/kafka_topic.c -- topics: made where they are missing, widened where
+ * they are narrow. */
 #include "kafka.h"
 
 #include "log.h"

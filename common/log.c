@@ -1,5 +1,5 @@
-/* common/log.c -- one write(2) per event, so that lines of several threads and programs never
- * mix. */
+/* common/log.c -- one write(2) per event, so that lines of several threads and
+ * programs never mix. */
 #include "log.h"
 
 #include "base/text.h"

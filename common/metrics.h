@@ -1,11 +1,11 @@
 /*
- * common/metrics.h -- counters, gauges and histograms in Prometheus' text form, from a fixed
- * table.
+ * common/metrics.h -- counters, gauges and histograms in Prometheus' text form, from
+ * a fixed table.
  *
- * The names and labels are those of platform.md 10, one row each in metrics.c. Any thread may
- * count; values are atomics, each combination of label values a slot that is made at first use
- * (bounded: beyond 128 per metric, or 95 bytes, they go to the slot "other"). A metric is
- * printed once it has a slot; adding 0 makes one.
+ * Names and labels are one row each in metrics.c. Any thread may count; values are atomics,
+ * each combination of label values a slot that is made at first use (bounded: beyond 128 per
+ * metric, or 95 bytes, they go to the slot "other"). A metric is printed once it has a slot;
+ * adding 0 makes one.
  */
 #pragma once
 #include "base/text.h"
@@ -58,8 +58,8 @@
 enum fb_metric { FB_METRICS(X) FB_METRIC_COUNT };
 #undef X
 
-/** Add to a counter; `labels` are the label values joined by ',' in the metric's order, "" for
- * none. */
+/** Add to a counter; `labels` are the label values joined by ',' in the metric's order,
+ * "" for none. */
 void fb_metric_add(enum fb_metric metric, const char *labels, uint64_t n);
 void fb_metric_set(enum fb_metric metric, const char *labels, double value);
 /** One observation of a histogram: seconds, or bytes/counts for SIZES. */

@@ -1,6 +1,5 @@
-/* common/pg.c -- libpq's errors end here: sqlstates become our codes, messages become log
- * lines.
- */
+/* common/pg.c -- libpq's errors end here: sqlstates become our codes, messages
+ * become log lines. */
 #include "pg.h"
 
 #include "log.h"

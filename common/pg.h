@@ -1,6 +1,6 @@
 /*
- * common/pg.h -- PostgreSQL for our programs: connect, run, read, with libpq's errors turned
- * into ours.
+ * common/pg.h -- PostgreSQL for our programs: connect, run, read, with libpq's errors
+ * turned into ours.
  */
 #pragma once
 #include "base/err.h"

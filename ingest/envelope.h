@@ -1,5 +1,5 @@
-/* ingest/envelope.h -- an upload as the message that goes through Kafka (proto/envelope.proto).
- */
+/* ingest/envelope.h -- an upload as the message that goes
+ * through Kafka (proto/envelope.proto). */
 #pragma once
 #include "dialects/meaning.h"
 #include "ids.h"

@@ -2,7 +2,7 @@
  * ingest/ids.h -- who a report is: made once, when it is accepted, and carried everywhere.
  *
  * The id is a UUIDv7 (RFC 9562). The client is told its last 8 bytes, 62 of whose bits are
- * random, as 16 hex digits: the one form that every client can read (clients.md 0, 3).
+ * random, as 16 hex digits: the one form that every client can read.
  */
 #pragma once
 #include "base/hash.h"

@@ -65,7 +65,7 @@ static struct fb_vendor read_vendor(const PGresult *rows, int row, int column)
     struct fb_vendor vendor = {.id = (int)strtol(PQgetvalue(rows, row, column), NULL, 10)};
     struct fb_text name = fb_text_over(vendor.name, sizeof vendor.name);
     const char *text = PQgetvalue(rows, row, column + 1);
-    fb_text_utf8(&name, (struct fb_span){(const uint8_t *)text, strlen(text), 0});
+    fb_text_utf8(&name, fb_span_of(text));
     return vendor;
 }
 

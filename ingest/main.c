@@ -1,8 +1,8 @@
 /*
  * ingest/main.c -- faultbucket-ingest: takes crash reports over HTTP and keeps them in Kafka.
  *
- * The main thread waits for signals, and until Kafka has spoken once, asks it. TLS is left to a
- * reverse proxy.
+ * The main thread waits for signals, and until Kafka has spoken once, asks it. TLS is left to
+ * a reverse proxy.
  */
 #include "http/server.h"
 

@@ -1,5 +1,5 @@
-/* ingest/wire.c -- see the encoding page of the protobuf documentation: tags, varints, lengths.
- */
+/* ingest/wire.c -- see the encoding page of the protobuf documentation:
+ * tags, varints, lengths. */
 #include "wire.h"
 
 #include "base/text.h"

@@ -23,8 +23,8 @@ void fb_wire_took(struct fb_wire *w, size_t n);
 void fb_wire_number(struct fb_wire *w, unsigned field, uint64_t v);
 /** Bytes; empty ones are left out. */
 void fb_wire_bytes(struct fb_wire *w, unsigned field, const void *p, size_t n);
-/** Text: what is not UTF-8 becomes U+FFFD. @return whether more than `max` bytes were cut off
- */
+/** Text: what is not UTF-8 becomes U+FFFD. @return whether more than `max` bytes
+ * were cut off */
 bool fb_wire_text(struct fb_wire *w, unsigned field, const char *p, size_t n, size_t max);
 
 /** A nested message, or bytes of unknown length. @return what fb_wire_close wants */

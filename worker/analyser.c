@@ -1,6 +1,6 @@
 /*
- * worker/analyser.c -- unpack, decompress, analyse, pack: all of it inside a child that may die
- * of it.
+ * worker/analyser.c -- unpack, decompress, analyse, pack: all of it inside a child that may
+ * die of it.
  */
 #include "analyser.h"
 

@@ -1,6 +1,6 @@
 /*
- * worker/analyser.h -- what a child does with a job: an envelope in, an answer of
- * analysis.proto out.
+ * worker/analyser.h -- what a child does with a job: an envelope in, an answer
+ * of analysis.proto out.
  */
 #pragma once
 #include "sandbox/sandbox.h"

@@ -1,6 +1,6 @@
 /*
- * worker/consume.h -- the consumer: messages, and which partitions are ours from which offset
- * on.
+ * worker/consume.h -- the consumer: messages, and which partitions are ours from
+ * which offset on.
  *
  * Offsets live in PostgreSQL; what Kafka is told is for lag displays only. The rules of
  * librdkafka 2.0.2 that this file keeps: poll one message at a time, commit synchronously only
@@ -28,8 +28,8 @@ struct fb_err fb_consumer_open(const struct fb_config *config,
 /** Become readable when there is something to poll for. */
 int fb_consumer_fd(const struct fb_consumer *consumer);
 void fb_consumer_clear_fd(struct fb_consumer *consumer);
-/** The id of the cluster, asked within `ms`; NULL: the broker does not answer. Lives as long as
- * the consumer. */
+/** The id of the cluster, asked within `ms`; NULL: the broker does not answer. Lives as long
+ * as the consumer. */
 const char *fb_consumer_cluster(struct fb_consumer *consumer, int ms);
 /** The store that offsets are read from; needed before the first poll. */
 void fb_consumer_use(struct fb_consumer *consumer, struct fb_store *store, const char *cluster);

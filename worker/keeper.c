@@ -171,8 +171,8 @@ static struct fb_err keep_once(struct fb_keeper *keeper, size_t *bad)
     return err;
 }
 
-/* After a COMMIT of unknown outcome the offsets tell: all moved, none moved, or another
- * worker's. */
+/* After a COMMIT of unknown outcome the offsets tell: all moved, none moved, or
+ * another worker's. */
 static bool was_kept(struct fb_keeper *keeper)
 {
     const struct fb_keeper_batch *batch = &keeper->batch;

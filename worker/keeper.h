@@ -1,6 +1,6 @@
 /*
- * worker/keeper.h -- the thread that keeps batches, so that analysers work on while PostgreSQL
- * commits.
+ * worker/keeper.h -- the thread that keeps batches, so that analysers work on
+ * while PostgreSQL commits.
  *
  * One batch at a time. Dead letters go to their topic first, then everything is stored in one
  * transaction: effects come before the offset. When PostgreSQL is away the batch is held, and

@@ -1,6 +1,6 @@
 /*
- * worker/main.c -- `faultbucket-worker`: fork the analysers first, then everything that has
- * threads.
+ * worker/main.c -- `faultbucket-worker`: fork the analysers first, then everything
+ * that has threads.
  */
 #include "analyser.h"
 #include "log.h"

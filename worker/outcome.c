@@ -1,5 +1,5 @@
-/* worker/outcome.c -- the columns of a report: each from what the client said, else from the
- * dump. */
+/* worker/outcome.c -- the columns of a report: each from what the client said, else
+ * from the dump. */
 #include "outcome.h"
 
 #include "base/text.h"
@@ -64,12 +64,10 @@ static char *blame_of(const struct fb_analysis *a, struct fb_arena *arena)
     const struct fb_frame *f = &stack->v[a->keys.blame];
     char room[512];
     struct fb_text t = fb_text_over(room, sizeof room);
-    fb_text_utf8(
-        &t, (struct fb_span){(const uint8_t *)f->module->name, strlen(f->module->name), 0});
+    fb_text_utf8(&t, fb_span_of(f->module->name));
     if (f->function != NULL) {
         fb_text_char(&t, '!');
-        fb_text_utf8(&t,
-                     (struct fb_span){(const uint8_t *)f->function, strlen(f->function), 0});
+        fb_text_utf8(&t, fb_span_of(f->function));
     } else {
         fb_text_str(&t, "+0x");
         fb_text_hex(&t, f->lookup - f->module->base, 1);

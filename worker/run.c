@@ -1,6 +1,6 @@
 /*
- * worker/run.c -- one loop over Kafka, the analysers and the keeper; none of them waits for
- * another.
+ * worker/run.c -- one loop over Kafka, the analysers and the keeper; none of them
+ * waits for another.
  *
  * Back pressure is not polling: when enough tasks are open, nothing more is fetched. A task
  * goes from Kafka to an analyser and into a batch; whatever happens to it on the way, its
@@ -170,9 +170,9 @@ static void on_death(struct fb_task *task, enum fb_death death)
         give_up_on(task, reasons[death]);
 }
 
-/* The reasons that a child may give are many, and its text is not to be trusted: one literal
- * stands for all; the words themselves are in the dead letter's own analysis, made at a desk.
- */
+/* The reasons that a child may give are many, and its text is not to be trusted: one
+ * literal stands for all; the words themselves are in the dead letter's own analysis, made
+ * at a desk. */
 static void on_analysis(struct worker *w, struct fb_task *task, struct fb_span answer)
 {
     task->analysis = fb_analysis_unpack(answer);

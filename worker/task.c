@@ -3,9 +3,8 @@
 
 #include <stdlib.h>
 
-enum {
-    PARTITIONS_MAX = 4096
-}; // beyond that two partitions may wait for each other, which only costs time
+/* Beyond that two partitions may wait for each other, which only costs time. */
+enum { PARTITIONS_MAX = 4096 };
 
 void fb_tasks_init(struct fb_tasks *tasks) { *tasks = (struct fb_tasks){.end = &tasks->first}; }
 

@@ -1,10 +1,10 @@
 /*
- * worker/task.h -- one message on its way through a worker: from Kafka to an analyser, and into
- * a batch.
+ * worker/task.h -- one message on its way through a worker: from Kafka to an analyser, and
+ * into a batch.
  *
- * The list keeps the order in which messages came, so that of each partition only a contiguous
- * run goes into a batch: a later message that was ready first must not carry the offset past an
- * earlier one.
+ * The list keeps the order in which messages came, so that of each partition only a
+ * contiguous run goes into a batch: a later message that was ready first must not carry the
+ * offset past an earlier one.
  */
 #pragma once
 #include "envelope_reader.h"
@@ -39,8 +39,8 @@ struct fb_task *fb_tasks_add(struct fb_tasks *tasks, rd_kafka_message_t *message
 void fb_tasks_grow(struct fb_tasks *tasks, struct fb_task *task, size_t n);
 /** The first that no analyser has had yet; NULL: none. */
 struct fb_task *fb_tasks_waiting(const struct fb_tasks *tasks);
-/** Move up to `max` finished tasks to `*out`, of each partition only those before which none is
- * unfinished. */
+/** Move up to `max` finished tasks to `*out`, of each partition only those before which
+ * none is unfinished. */
 void fb_tasks_take(struct fb_tasks *tasks, size_t max, size_t max_bytes, struct fb_tasks *out);
 /** Forget them all: those that an analyser has are marked as dropped and move to `orphans`,
  * since its answer will still name them; the others are freed. */

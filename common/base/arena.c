@@ -27,8 +27,8 @@ static void close_behind(const struct fb_arena *arena)
 }
 
 /* Before the first piece: a block on the stack may have been another arena's a moment ago.
- * Large blocks are reset by their owners, since all of one would cost more than what is used of
- * it. */
+ * Large blocks are reset by their owners, since all of one would cost more than what is
+ * used of it. */
 static void open_block(const struct fb_arena *arena)
 {
     enum { SMALL = 1 << 20 };

@@ -15,17 +15,17 @@ struct fb_arena {
     size_t used;
 };
 
-/** `n` elements of `size` bytes, zeroed; never NULL for n = 0. @fails NULL when the block is
- * full. */
+/** `n` elements of `size` bytes, zeroed; never NULL for n = 0. @fails NULL when the
+ * block is full. */
 void *fb_arena_new(struct fb_arena *arena, size_t n, size_t size, size_t align);
 #define FB_NEW(arena, type, n) ((type *)fb_arena_new((arena), (n), sizeof(type), alignof(type)))
 
 /** A copy of `n` bytes with a NUL behind them. @fails NULL when the block is full. */
 char *fb_arena_text(struct fb_arena *arena, const char *p, size_t n);
 
-/** All `n` bytes behind the last piece, not zeroed, and the way to give the last `n` of them
- * back: for a text whose length is known only when it is written. `n` must be within what is
- * left. */
+/** All `n` bytes behind the last piece, not zeroed, and the way to give the last `n` of
+ * them back: for a text whose length is known only when it is written. `n` must be within
+ * what is left. */
 char *fb_arena_take(struct fb_arena *arena, size_t n);
 void fb_arena_give_back(struct fb_arena *arena, size_t n);
 

@@ -1,6 +1,8 @@
 /* common/base/hash.c -- SHA-256 and MD5: one block buffer, two compression functions. */
 #include "base/hash.h"
 
+#include "base/sha256_x86.h"
+
 #include <string.h>
 
 static uint32_t rotl(uint32_t x, unsigned n) { return x << n | x >> (32 - n); }
@@ -27,8 +29,8 @@ static void add(struct fb_hash *h, const uint8_t *p, size_t n, compress_fn *comp
     }
 }
 
-/* Both pad alike: 0x80, zeros, and the length in bits, whose bytes stand in the one order or
- * the other. */
+/* Both pad alike: 0x80, zeros, and the length in bits, whose bytes stand in the one order
+ * or the other. */
 static void pad(struct fb_hash *h, compress_fn *compress, int big_endian)
 {
     uint64_t bits = h->bytes * 8;
@@ -52,7 +54,7 @@ static const uint32_t sha256_k[64] = {
     0xc67178f2,
 };
 
-static void sha256_block(uint32_t state[8], const uint8_t p[64])
+static void sha256_portable(uint32_t state[8], const uint8_t p[64])
 {
     uint32_t w[64];
     for (size_t i = 0; i < 16; i++)
@@ -63,34 +65,53 @@ static void sha256_block(uint32_t state[8], const uint8_t p[64])
         uint32_t s1 = rotr(w[i - 2], 17) ^ rotr(w[i - 2], 19) ^ w[i - 2] >> 10;
         w[i] = w[i - 16] + s0 + w[i - 7] + s1;
     }
-    uint32_t v[8];
-    memcpy(v, state, sizeof v);
+    uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
+    uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
     for (int i = 0; i < 64; i++) {
-        uint32_t s1 = rotr(v[4], 6) ^ rotr(v[4], 11) ^ rotr(v[4], 25);
-        uint32_t t1 = v[7] + s1 + ((v[4] & v[5]) ^ (~v[4] & v[6])) + sha256_k[i] + w[i];
-        uint32_t s0 = rotr(v[0], 2) ^ rotr(v[0], 13) ^ rotr(v[0], 22);
-        uint32_t t2 = s0 + ((v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]));
-        memmove(v + 1, v, 7 * sizeof *v);
-        v[4] += t1;
-        v[0] = t1 + t2;
+        uint32_t s1 = rotr(e, 6) ^ rotr(e, 11) ^ rotr(e, 25);
+        uint32_t t1 = h + s1 + ((e & f) ^ (~e & g)) + sha256_k[i] + w[i];
+        uint32_t s0 = rotr(a, 2) ^ rotr(a, 13) ^ rotr(a, 22);
+        uint32_t t2 = s0 + ((a & b) ^ (a & c) ^ (b & c));
+        h = g;
+        g = f;
+        f = e;
+        e = d + t1;
+        d = c;
+        c = b;
+        b = a;
+        a = t1 + t2;
     }
+    const uint32_t end[8] = {a, b, c, d, e, f, g, h};
     for (int i = 0; i < 8; i++)
-        state[i] += v[i];
+        state[i] += end[i];
+}
+
+static void sha256_fast(uint32_t state[8], const uint8_t p[64])
+{
+    fb_sha256_block_x86(state, p, sha256_k);
+}
+
+static compress_fn *sha256_block(const struct fb_hash *h)
+{
+    return h->portable || !fb_sha256_has_x86() ? sha256_portable : sha256_fast;
 }
 
 void fb_sha256_start(struct fb_hash *h)
 {
     static const uint32_t start[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                                       0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-    h->bytes = 0;
+    *h = (struct fb_hash){0};
     memcpy(h->state, start, sizeof start);
 }
 
-void fb_sha256_add(struct fb_hash *h, const void *p, size_t n) { add(h, p, n, sha256_block); }
+void fb_sha256_add(struct fb_hash *h, const void *p, size_t n)
+{
+    add(h, p, n, sha256_block(h));
+}
 
 void fb_sha256_end(struct fb_hash *h, uint8_t out[FB_SHA256_SIZE])
 {
-    pad(h, sha256_block, 1);
+    pad(h, sha256_block(h), 1);
     for (int i = 0; i < FB_SHA256_SIZE; i++)
         out[i] = (uint8_t)(h->state[i / 4] >> (24 - 8 * (i % 4)));
 }

@@ -22,6 +22,12 @@ struct fb_reader {
     struct fb_err err;
 };
 
+/** The bytes of a string of ours, without its NUL. */
+static inline struct fb_span fb_span_of(const char *text)
+{
+    return (struct fb_span){(const uint8_t *)text, strlen(text), 0};
+}
+
 /** The `n` bytes of `whole` from `off` on; empty when any of them lies outside. */
 static inline struct fb_span fb_span_sub(struct fb_span whole, uint64_t off, uint64_t n)
 {

@@ -201,6 +201,21 @@ void fb_text_utf16be(struct fb_text *text, struct fb_span bytes)
     put_utf16(text, bytes, true);
 }
 
+uint32_t fb_text_code_point(const uint8_t *s, size_t *n)
+{
+    *n = *s < 0x80 ? 1 : *s < 0xE0 ? 2 : *s < 0xF0 ? 3 : 4;
+    uint32_t c = *n == 1 ? *s : *s & (0x3Fu >> (*n - 1));
+    for (size_t i = 1; i < *n; i++)
+        c = c << 6 | (s[i] & 63);
+    return c;
+}
+
+bool fb_text_harmful(uint32_t c)
+{
+    return c < 0x20 || (c >= 0x7f && c < 0xA0) || c == 0x61C || (c >= 0x200B && c <= 0x200F) ||
+           (c >= 0x2028 && c <= 0x202E) || (c >= 0x2060 && c <= 0x206F) || c == 0xFEFF;
+}
+
 void fb_text_shorten(struct fb_text *text, size_t max)
 {
     if (text->n <= max)

@@ -1,9 +1,9 @@
 /*
  * common/base/text.h -- text that is put together piece by piece within a fixed room.
  *
- * What does not fit is dropped and `cut` is set; the text is always NUL-terminated. Bytes from
- * outside pass through fb_text_utf8 or fb_text_utf16, which let through valid UTF-8 and nothing
- * else.
+ * What does not fit is dropped and `cut` is set; the text is always NUL-terminated. Bytes
+ * from outside pass through fb_text_utf8 or fb_text_utf16, which let through valid UTF-8
+ * and nothing else.
  */
 #pragma once
 #include "base/arena.h"
@@ -38,11 +38,17 @@ void fb_text_format(struct fb_text *text, const char *format, ...)
 
 /** Append bytes that claim to be UTF-8: what is not valid becomes U+FFFD, and so does NUL. */
 void fb_text_utf8(struct fb_text *text, struct fb_span bytes);
-/** Append UTF-16LE code units: unpaired surrogates become U+FFFD; an odd last byte is left out.
- */
+/** Append UTF-16LE code units: unpaired surrogates become U+FFFD; an odd last byte
+ * is left out. */
 void fb_text_utf16(struct fb_text *text, struct fb_span bytes);
 /** The same, of a writer whose byte order is the other one. */
 void fb_text_utf16be(struct fb_text *text, struct fb_span bytes);
+
+/** The code point at `s`, which is valid UTF-8, and its length in bytes. */
+uint32_t fb_text_code_point(const uint8_t *s, size_t *n);
+/** Whether a code point moves a cursor, hides text or turns its direction: C0, DEL, C1, marks
+ * without width, embeddings and isolates. Who prints text from outside escapes them. */
+bool fb_text_harmful(uint32_t c);
 
 /** Shorten to at most `max` bytes at a UTF-8 boundary, the last three of them dots. */
 void fb_text_shorten(struct fb_text *text, size_t max);

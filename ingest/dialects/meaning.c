@@ -1,10 +1,9 @@
 /*
- * ingest/dialects/meaning.c -- names that clients use, best first (clients.md 1.2, 1.7, 1.8,
- * 2).
+ * ingest/dialects/meaning.c -- names that clients use, best first.
  *
- * Electron sends its own name as `prod` and the application's as `_productName`: the names with
- * an underscore outrank the others. What Crashpad repeats in the query says the same as its
- * fields.
+ * Electron sends its own name as `prod` and the application's as `_productName`: the names
+ * with an underscore outrank the others. What Crashpad repeats in the query says the same
+ * as its fields.
  */
 #include "dialects/meaning.h"
 

@@ -7,7 +7,7 @@
  */
 #pragma once
 #include "base/reader.h"
-#include "limits.h"
+#include "upload_limits.h"
 
 /** Where parts go. A failure ends the parse and is handed up. The spans are gone on return. */
 struct fb_part_sink {
@@ -41,8 +41,8 @@ struct fb_multipart {
 /** @fails MALFORMED: no boundary of 1 to 70 characters */
 struct fb_err fb_multipart_start(struct fb_multipart *m, struct fb_span boundary,
                                  struct fb_part_sink sink);
-/** The next bytes of the body. @fails MALFORMED, LIMIT, and what the sink says; it stays failed
- */
+/** The next bytes of the body. @fails MALFORMED, LIMIT, and what the sink says;
+ * it stays failed */
 struct fb_err fb_multipart_push(struct fb_multipart *m, struct fb_span in);
 /** The body is complete. @fails TRUNCATED: the closing delimiter is missing; or as before */
 struct fb_err fb_multipart_end(const struct fb_multipart *m);

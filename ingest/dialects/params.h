@@ -18,5 +18,5 @@ bool fb_params_multipart(struct fb_span content_type);
 bool fb_params_get(struct fb_span value, const char *name, struct fb_text *out);
 
 /** Undo in place the four escapes that Crashpad, Chromium and curl write into names: %0d %0a
- * %22 %25, and no others (clients.md 1.2). */
+ * %22 %25, and no others. */
 void fb_params_unescape(struct fb_text *text);

@@ -2,7 +2,7 @@
  * ingest/dialects/upload.h -- what one upload holds: fields in the order sent, and files.
  *
  * The bytes of files go to a store as they come; only where they lie is noted. The dump is the
- * first file that starts like a minidump, whatever its name and type say (clients.md 0, 5).
+ * first file that starts like a minidump, whatever its name and type say.
  */
 #pragma once
 #include "base/text.h"
@@ -58,7 +58,7 @@ struct fb_err fb_upload_data(struct fb_upload *u, struct fb_span bytes);
 struct fb_err fb_upload_end(struct fb_upload *u);
 
 /** Join `key__1`, `key__2`, ... to one field `key` at the place of the first of them, in the
- * order of their numbers; gaps are allowed (clients.md 1.7, 1.8, 4). */
+ * order of their numbers; gaps are allowed. */
 void fb_upload_join(struct fb_upload *u);
 
 /** The field of that name, NULL without one. */

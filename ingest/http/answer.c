@@ -32,7 +32,7 @@ enum MHD_Result fb_answer_queue(struct MHD_Connection *connection, enum fb_answe
                                 const char *text, bool close)
 {
     char line[256];
-    // The id is stored by machines as it comes: no newline (clients.md 0, 3).
+    // The id is stored by machines as it comes: no newline.
     int n = snprintf(line, sizeof line, answer == FB_ANSWER_ACCEPTED ? "%s" : "%s\n",
                      text != NULL ? text : answers[answer].text);
     struct MHD_Response *response =

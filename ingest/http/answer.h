@@ -1,7 +1,7 @@
 /*
  * ingest/http/answer.h -- all that a client can be told, one row each.
  *
- * Most clients take anything but 200 as "lost for ever" (clients.md 0), so an error is the last
+ * Most clients take anything but 200 as "lost for ever", so an error is the last
  * resort, and never a redirect. 503 is the only one that a sender may cure by waiting.
  */
 #pragma once

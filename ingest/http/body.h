@@ -3,7 +3,7 @@
  */
 #pragma once
 #include "base/reader.h"
-#include "limits.h"
+#include "upload_limits.h"
 #include <zlib.h>
 
 struct fb_body {

@@ -74,11 +74,6 @@ static const char *header(struct MHD_Connection *connection, const char *name)
     return value != NULL ? value : "";
 }
 
-static struct fb_span span_of(const char *text)
-{
-    return (struct fb_span){(const uint8_t *)text, strlen(text), 0};
-}
-
 /* --- refusing ----------------------------------------------------------------------- */
 
 static void refuse(struct request *r, enum fb_answer answer, const char *why)
@@ -164,11 +159,11 @@ static void check_key(struct request *r, struct fb_span key)
 
 static void check_early_key(struct request *r)
 {
-    struct fb_span key = span_of(header(r->connection, "X-Faultbucket-Key"));
+    struct fb_span key = fb_span_of(header(r->connection, "X-Faultbucket-Key"));
     const char *argument =
         MHD_lookup_connection_value(r->connection, MHD_GET_ARGUMENT_KIND, "key");
     if (key.n == 0 && argument != NULL)
-        key = span_of(argument);
+        key = fb_span_of(argument);
     if (key.n != 0)
         check_key(r, key);
 }
@@ -196,7 +191,7 @@ static void start_body(struct request *r)
 {
     char room[FB_BOUNDARY_MAX + 2]; // one too many shows
     struct fb_text boundary = fb_text_over(room, sizeof room);
-    struct fb_span type = span_of(header(r->connection, "Content-Type"));
+    struct fb_span type = fb_span_of(header(r->connection, "Content-Type"));
     struct fb_err err = fb_body_start(&r->body, header(r->connection, "Content-Encoding"));
     r->body.out = to_parser;
     r->body.arg = r;
@@ -407,7 +402,7 @@ static void delivered(void *arg, enum fb_delivery how, const char *code)
 static struct fb_err produce(struct request *r)
 {
     const struct fb_message message = {
-        .key = span_of(r->key),
+        .key = fb_span_of(r->key),
         .value = {r->message.p, r->message.n, 0},
         .id = r->id,
         .traceparent = r->traceparent[0] != 0 ? r->traceparent : NULL,

@@ -1,4 +1,4 @@
-/* ingest/http/server.c -- start, quiesce, stop. The settings are platform.md 2's. */
+/* ingest/http/server.c -- start, quiesce, stop. */
 #include "http/request.h"
 
 #include "log.h"

@@ -183,8 +183,8 @@ NOINLINE void exec_stack(void)
     sink = local[0];
 }
 
-/* The jump is a stub of its own, so that the stack pointer is at a return address into the
- * fault. */
+/* The jump is a stub of its own, so that the stack pointer is at a return address
+ * into the fault. */
 __asm__(".text\n"
 #ifdef _WIN64
         "jump_away:\n\tjmp *%rcx\n"
@@ -360,8 +360,8 @@ NOINLINE void guard_page(void)
     sink = AT(int, (uintptr_t)page);
 }
 
-/* Takes room, so that the end comes soon; uses it after the call, so that there is no tail
- * call. */
+/* Takes room, so that the end comes soon; uses it after the call, so that there is
+ * no tail call. */
 static volatile int deepest = INT_MAX;
 
 NOINLINE static int recurse(int depth)
@@ -423,8 +423,8 @@ NOINLINE void invalid_handle(void)
 }
 
 /* What Microsoft's compiler lays down for `throw out_of_paper()`: 32-bit fields hold image
- * offsets on x64 and addresses on x86. One block, so that a dump which has its start has all of
- * it. */
+ * offsets on x64 and addresses on x86. One block, so that a dump which has its start has
+ * all of it. */
 static struct {
     struct {
         uint32_t attributes, unwind, compat, types;

@@ -1,6 +1,6 @@
 /*
- * dumper.c -- a debugger with one task: run a program until it dies, and write its dump at that
- * moment.
+ * dumper.c -- a debugger with one task: run a program until it dies, and write its dump
+ * at that moment.
  *
  *     dumper own|dbghelp OUT.dmp PROGRAM FAULT
  *     dumper report OUT.dmp PID TID POINTERS
@@ -147,8 +147,8 @@ static void print_modules(FILE *f, const struct debugger *d)
                 d->unloaded[i].size, d->unloaded[i].path);
 }
 
-/* Where the stack pointer points: for the one return address that no function could leave
- * itself. */
+/* Where the stack pointer points: for the one return address that no function
+ * could leave itself. */
 static void print_stack(FILE *f, const struct debugger *d)
 {
     uintptr_t sp = (uintptr_t)STACK_POINTER(d->process.context), word;

@@ -1,7 +1,7 @@
 /*
- * snapshot.h -- a stopped process as a dump needs it: threads, modules, and ranges of memory
- * worth keeping. The `rva` fields are the writer's, who notes there where in the file a thing
- * landed.
+ * snapshot.h -- a stopped process as a dump needs it: threads, modules, and ranges of
+ * memory worth keeping. The `rva` fields are the writer's, who notes there where in the
+ * file a thing landed.
  */
 #pragma once
 #include "writer.h"

@@ -84,8 +84,8 @@ static DWORD WINAPI log_writer(void *never)
     return 0;
 }
 
-/* Folklore: SetThreadDescription is missing from MinGW's import libraries, and from Windows
- * before 10. */
+/* Folklore: SetThreadDescription is missing from MinGW's import libraries, and from
+ * Windows before 10. */
 static void name_thread(HANDLE thread, const char *name)
 {
     typedef HRESULT WINAPI describe_fn(HANDLE, const WCHAR *);

@@ -1,8 +1,8 @@
 /*
- * stage.h -- what a fault finds when it is called: a chain of callers that can be told apart in
- * a dump, and a trail on which each of them has left its return address. The trail is how the
- * laboratory knows the true stack without walking it; the debugger reads it from the dying
- * process.
+ * stage.h -- what a fault finds when it is called: a chain of callers that can be told
+ * apart in a dump, and a trail on which each of them has left its return address. The trail
+ * is how the laboratory knows the true stack without walking it; the debugger reads it from
+ * the dying process.
  */
 #pragma once
 #include <stdint.h>

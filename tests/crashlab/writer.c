@@ -1,9 +1,9 @@
 /*
  * writer.c -- a minidump, written field by field from the format's description.
  *
- * A dump is one growing buffer. First go the things that others point to (names, contexts,
- * memory), each noting where it landed; then the streams; last the header, whose place was kept
- * free:
+ * A dump is one growing buffer. First go the things that others point to (names,
+ * contexts, memory), each noting where it landed; then the streams; last the header,
+ * whose place was kept free:
  *
  *     | header | directory | names, contexts, records | memory | streams ... |
  */
@@ -300,8 +300,8 @@ static RTL_OSVERSIONINFOEXW windows_version(void)
     return v;
 }
 
-/* The processor's features are left out: they would describe the machine that ran the
- * laboratory. */
+/* The processor's features are left out: they would describe the machine that ran
+ * the laboratory. */
 static void put_system_info(struct dump *d, uint32_t csd_rva)
 {
     RTL_OSVERSIONINFOEXW v = windows_version();
@@ -327,8 +327,8 @@ static uint32_t unix_time(FILETIME t)
     return (uint32_t)(ticks / 10000000 - 11644473600);
 }
 
-/* Version 4 of the stream: ids, times, and the build string; power and time zone say "not
- * valid". */
+/* Version 4 of the stream: ids, times, and the build string; power and time zone
+ * say "not valid". */
 static void put_misc_info(struct dump *d)
 {
     static const WCHAR build[260] = L"19041.1 (faultbucket crash lab)",
@@ -349,8 +349,8 @@ static void put_misc_info(struct dump *d)
 
 /* --- the file ----------------------------------------------------------------------- */
 
-/* Returns where the context of the exception is: the crashed thread's own, unless that has gone
- * on. */
+/* Returns where the context of the exception is: the crashed thread's own, unless that
+ * has gone on. */
 static uint32_t put_contexts(struct dump *d)
 {
     uint32_t crashed =

@@ -1,9 +1,9 @@
 /*
  * tests/fuzz/fuzz_minidump.c -- the door through which strangers' dumps come in.
  *
- * The input is copied to a block of exactly its size, so that one byte too many is seen. What
- * was read is looked up as the walker would, so that a list which only seems in order is seen,
- * too.
+ * The input is copied to a block of exactly its size, so that one byte too many is seen.
+ * What was read is looked up as the walker would, so that a list which only seems in order
+ * is seen, too.
  */
 #include "minidump/minidump.h"
 

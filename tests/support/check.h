@@ -1,6 +1,6 @@
 /*
- * tests/support/check.h -- the one assertion of our unit tests: say which row failed, and go
- * on.
+ * tests/support/check.h -- the one assertion of our unit tests: say which row failed,
+ * and go on.
  *
  * A test is a program: it returns check_done(), which prints the counts. A test that cannot run
  * returns check_skip(reason), which ctest counts as skipped, never as passed.

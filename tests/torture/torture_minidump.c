@@ -2,10 +2,9 @@
  * tests/torture/torture_minidump.c -- every prefix and every flipped byte of dumps, and every
  * smaller arena: the reader must end, say so in a value, and touch nothing that is not its own.
  *
- * Dumps are those of the builder and the golden ones. Each case works on a block of exactly
- * the right size, so that the sanitizers see one byte too many. They are gone through in
- * strides, so that the whole ends in seconds; with FAULTBUCKET_TORTURE=full no byte is left
- * out.
+ * Dumps are those of the builder and the golden ones. Each case works on a block of exactly the
+ * right size, so that the sanitizers see one byte too many. They are gone through in strides,
+ * so that the whole ends in seconds; with FAULTBUCKET_TORTURE=full no byte is left out.
  */
 #include "minidump/minidump.h"
 #include "support/check.h"

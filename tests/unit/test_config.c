@@ -1,5 +1,5 @@
-/* tests/unit/test_config.c -- file, environment, flags: the later place wins, however it is
- * spelled. */
+/* tests/unit/test_config.c -- file, environment, flags: the later place wins, however
+ * it is spelled. */
 #include "config.h"
 #include "log.h"
 #include "support/check.h"

@@ -1,6 +1,6 @@
 /*
- * tests/unit/test_disasm.c -- what instructions do, by our table and the Capstone that is
- * linked.
+ * tests/unit/test_disasm.c -- what instructions do, by our table and the Capstone
+ * that is linked.
  *
  * The first table holds the instructions that some version of Capstone describes wrongly: an
  * upgrade that changes a flag is noticed here, and only here.

@@ -29,8 +29,7 @@ struct made {
 
 static void add_field(struct fb_upload *u, const char *name, const char *value, size_t n)
 {
-    fb_upload_field(u, (struct fb_span){(const uint8_t *)name, strlen(name), 0},
-                    (struct fb_span){(const uint8_t *)value, n, 0});
+    fb_upload_field(u, fb_span_of(name), (struct fb_span){(const uint8_t *)value, n, 0});
 }
 
 static void add_file(struct fb_upload *u, const char *name, const uint8_t *p, size_t n)

@@ -1,5 +1,5 @@
-/* tests/unit/test_failure.c -- failure ids and their hashes, against pairs the debugger
- * printed. */
+/* tests/unit/test_failure.c -- failure ids and their hashes, against pairs the
+ * debugger printed. */
 #include "bucket/codes.h"
 #include "bucket/ids.h"
 #include "bucket/keys.h"

@@ -33,6 +33,8 @@ static void strings(void)
         {"isolate",             "\xE2\x81\xA6x\xE2\x81\xA9", "\"\\u2066x\\u2069\""         },
         {"euro, an E2 as well", "\xE2\x82\xAC",              "\"\xE2\x82\xAC\""            },
         {"beyond 16 bits",      "\xF0\x9F\x98\x80",          "\"\xF0\x9F\x98\x80\""        },
+        {"no width",            "a\xE2\x80\x8B\xEF\xBB\xBF", "\"a\\u200b\\ufeff\""         },
+        {"full width",          "\xEF\xBC\xA1",              "\"\xEF\xBC\xA1\""            },
         {"nothing",             NULL,                        "null"                        },
     };
     for (size_t i = 0; i < COUNT(rows); i++) {

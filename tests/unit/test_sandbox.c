@@ -1,6 +1,6 @@
 /*
- * tests/unit/test_sandbox.c -- children that answer, die, hang and lie; the pool outlives them
- * all.
+ * tests/unit/test_sandbox.c -- children that answer, die, hang and lie; the pool
+ * outlives them all.
  */
 #include "sandbox/sandbox.h"
 #include "support/check.h"

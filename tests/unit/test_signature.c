@@ -536,6 +536,12 @@ static void test_hostile(void)
     for (const char *p = c->a.keys.signature; *p != 0; p++)
         CHECK("names", *p >= ' ' && *p <= '~');
     free(c);
+    c = make(FB_WINDOWS, 0, bare, 2); // a name that lies outside the file is none
+    c->modules[0].name = c->modules[0].path = NULL;
+    c->modules[1].name = c->modules[1].path = NULL;
+    keys(c, NULL);
+    CHECK("no names", c->a.keys.signature[0] != 0);
+    free(c);
     c = make(FB_WINDOWS, 0, NULL, 0);
     for (size_t i = 0; i < CRASHED_FRAMES; i++)
         crashed_frame(c, i % 3 != 0 ? "app.exe!a" : "app.exe!b");

@@ -109,11 +109,6 @@ static const struct {
      0x1000,                                                                                                                       "f+1000 -:4294967295",                     false},
 };
 
-static struct fb_span span_of(const char *text)
-{
-    return (struct fb_span){(const uint8_t *)text, strlen(text), 0};
-}
-
 static const char *or_dash(const char *s) { return s != NULL ? s : "-"; }
 
 static void print(const struct fb_symbol *s, char *out, size_t cap)
@@ -132,7 +127,7 @@ static void look_up_rows(uint8_t *room, size_t cap)
         struct fb_symfile *sym = NULL;
         struct fb_symbol symbol;
         char got[512] = "-";
-        struct fb_err err = fb_symfile_read(span_of(rows[i].text), &arena, &sym);
+        struct fb_err err = fb_symfile_read(fb_span_of(rows[i].text), &arena, &sym);
         if (!CHECK(rows[i].name, !fb_failed(err)))
             continue;
         if (fb_symfile_lookup(sym, rows[i].rva, &arena, &symbol))
@@ -160,7 +155,7 @@ static void head(uint8_t *room, size_t cap)
     for (size_t i = 0; i < COUNT(heads); i++) {
         struct fb_arena arena = {.base = room, .cap = cap};
         struct fb_symfile *sym = NULL;
-        struct fb_err err = fb_symfile_read(span_of(heads[i].text), &arena, &sym);
+        struct fb_err err = fb_symfile_read(fb_span_of(heads[i].text), &arena, &sym);
         CHECK(heads[i].name, err.code == heads[i].want);
         if (err.code == FB_OK && heads[i].id != NULL) {
             CHECK(heads[i].name, strcmp(fb_symfile_debug_id(sym), heads[i].id) == 0);
@@ -170,8 +165,8 @@ static void head(uint8_t *room, size_t cap)
     }
 }
 
-/* In any block that is too small reading says LIMIT, and a look-up says nothing or the truth.
- */
+/* In any block that is too small reading says LIMIT, and a look-up says nothing
+ * or the truth. */
 static void starve(uint8_t *room, size_t cap)
 {
     static const char text[] = HEAD "FILE 1 a.c\nINLINE_ORIGIN 4 g()\nFUNC 1000 20 0 f\n"
@@ -179,14 +174,14 @@ static void starve(uint8_t *room, size_t cap)
     struct fb_arena arena = {.base = room, .cap = cap};
     struct fb_symfile *sym = NULL;
     struct fb_symbol symbol;
-    CHECK("starve", !fb_failed(fb_symfile_read(span_of(text), &arena, &sym)));
+    CHECK("starve", !fb_failed(fb_symfile_read(fb_span_of(text), &arena, &sym)));
     size_t read = arena.used;
     CHECK("starve", fb_symfile_lookup(sym, 0x1000, &arena, &symbol));
     size_t all = arena.used;
     fb_arena_reset(&arena);
     for (size_t less = 0; less < all; less++) {
         arena = (struct fb_arena){.base = room, .cap = less};
-        struct fb_err err = fb_symfile_read(span_of(text), &arena, &sym);
+        struct fb_err err = fb_symfile_read(fb_span_of(text), &arena, &sym);
         CHECK("starve", err.code == (less < read ? FB_LIMIT : FB_OK));
         if (err.code == FB_OK && fb_symfile_lookup(sym, 0x1000, &arena, &symbol))
             CHECK("starve", strcmp(symbol.function, "f") == 0);
@@ -206,7 +201,7 @@ static void large(uint8_t *room, size_t cap)
     struct fb_arena arena = {.base = room, .cap = cap};
     struct fb_symfile *sym = NULL;
     struct fb_symbol symbol;
-    CHECK("long name", !fb_failed(fb_symfile_read(span_of(text), &arena, &sym)));
+    CHECK("long name", !fb_failed(fb_symfile_read(fb_span_of(text), &arena, &sym)));
     CHECK("long name", fb_symfile_lookup(sym, 0x1000, &arena, &symbol));
     CHECK("long name", strlen(symbol.function) < 5000 && !fb_symfile_corrupt(sym));
     CHECK("long name", fb_symfile_lookup(sym, 0x2000, &arena, &symbol));
@@ -216,7 +211,7 @@ static void large(uint8_t *room, size_t cap)
     for (int i = 0; i < BAD; i++)
         n += (size_t)sprintf(text + n, "BAD\n");
     memcpy(text + n, last, sizeof last);
-    CHECK("bad lines", !fb_failed(fb_symfile_read(span_of(text), &arena, &sym)));
+    CHECK("bad lines", !fb_failed(fb_symfile_read(fb_span_of(text), &arena, &sym)));
     CHECK("bad lines", fb_symfile_corrupt(sym));
     CHECK("bad lines", fb_symfile_lookup(sym, 0x1000, &arena, &symbol));
     CHECK("bad lines", !fb_symfile_lookup(sym, 0x2000, &arena, &symbol));

@@ -75,6 +75,8 @@ enum fb_access {
     FB_ACCESS_EXECUTE
 };
 const char *fb_access_name(enum fb_access access); // "read" ...; NULL for UNKNOWN and NONE
+/** What the first parameter of an access violation or in-page error says. */
+enum fb_access fb_windows_access(uint64_t parameter);
 
 struct fb_memory_access {
     fb_addr address;
@@ -174,8 +176,7 @@ struct fb_analysis {
     struct fb_dump dump;
     struct fb_notes notes;
     struct fb_crash crash;
-    struct fb_stack
-        *stacks; // one per thread of dump.threads; n = 0 for those that were not walked
+    struct fb_stack *stacks; // one per thread of dump.threads; n = 0: it was not walked
     struct fb_exploitability exploitability;
     struct fb_keys keys;
 };

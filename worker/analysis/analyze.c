@@ -1,8 +1,8 @@
 /*
  * worker/analysis/analyze.c -- the order of the work: read, name, walk, judge, make keys.
  *
- * The crashing thread is walked first, so that it has all the room; the others share what is
- * left.
+ * The crashing thread is walked first, so that it has all the room; the others share
+ * what is left.
  */
 #include "analyze.h"
 
@@ -27,8 +27,8 @@ void fb_analyze_close(struct fb_analyze_input *in)
         fb_disasm_close(in->capstone[arch]);
 }
 
-/* The exception's registers are those of the crash; a thread's own may already be in the dump
- * writer's code. */
+/* The exception's registers are those of the crash; a thread's own may already be in the
+ * dump writer's code. */
 static const struct fb_regs *start_of_walk(const struct fb_dump *dump, size_t thread)
 {
     bool crashed_here =

@@ -1,6 +1,6 @@
 /*
- * worker/analysis/analyze.h -- the analysis as one pure function: bytes and symbols in, one
- * record out.
+ * worker/analysis/analyze.h -- the analysis as one pure function: bytes and symbols in,
+ * one record out.
  */
 #pragma once
 #include "analysis.h"
@@ -28,7 +28,7 @@ void fb_analyze_close(struct fb_analyze_input *in);
 struct fb_err fb_analyze(const struct fb_analyze_input *in, struct fb_arena *arena,
                          struct fb_analysis **out);
 
-/** The document of docs/analysis-json.md, one line without a newline. In `arena`. NULL: arena
- * full. */
+/** The document of docs/analysis-json.md, one line without a newline. In `arena`.
+ * NULL: arena full. */
 const char *fb_analysis_json(const struct fb_analysis *a, const struct fb_symbols *symbols,
                              struct fb_arena *arena);

@@ -1,6 +1,6 @@
 /*
- * worker/analysis/dump.h -- what was read from one dump: the common ground of reader, walker
- * and judge.
+ * worker/analysis/dump.h -- what was read from one dump: the common ground of reader,
+ * walker and judge.
  *
  * minidump/ fills it, everything else only reads it. All pointers lead into the arena of the
  * report or are views into the file. Text is valid UTF-8, NUL-terminated, not yet escaped for
@@ -67,8 +67,8 @@ struct fb_system {
     const char *cpu_info; // for people: "AuthenticAMD family 25 model 17 stepping 1"
 };
 
-/* Registers by architecture, in the order of the tables in registers.c (names, and which is ip,
- * sp, fp). */
+/* Registers by architecture, in the order of the tables in registers.c (names, and which is
+ * ip, sp, fp). */
 enum { FB_EAX, FB_EBX, FB_ECX, FB_EDX, FB_ESI, FB_EDI, FB_EBP, FB_ESP, FB_EIP, FB_EFLAGS };
 enum {
     FB_RAX,
@@ -253,14 +253,12 @@ struct fb_dump {
     struct fb_memory memory;
     struct fb_pages pages;
     struct fb_threads threads;
-    size_t
-        crashing; // index of the crashing (or, failing that, requesting) thread; SIZE_MAX: none
-    bool requested; // `crashing` only requested the dump: nothing crashed
+    size_t crashing; // index of the crashing, else the requesting thread; SIZE_MAX: none
+    bool requested;  // `crashing` only requested the dump: nothing crashed
     struct fb_exception exception;
     const struct fb_pair *annotations; // Crashpad simple and string annotations of the process
     size_t n_annotations;
-    const char
-        *assertion; // Breakpad's, macOS': text of a failed check, NULL when there is none
+    const char *assertion; // Breakpad's, macOS': text of a failed check; NULL: there is none
     uint64_t address_mask; // Crashpad: bits that are not part of a code address
     bool has_lsb;
     struct fb_lsb lsb;

@@ -1,45 +1,27 @@
 /* worker/analysis/json_writer.c -- the few productions of JSON that a document needs. */
 #include "json_writer.h"
 
-/* The bytes from which on a string is not simply copied: quotes, backslash, controls, and the
- * lead bytes of U+0080..U+009F (C2), U+061C (D8), U+200E..U+2069 (E2). */
+/* Copied as it is: all but quotes, backslash, controls, and the lead bytes of what is harmful
+ * beyond ASCII, U+0080..U+009F (C2), U+061C (D8), U+200B..U+206F (E2) and U+FEFF (EF). */
 static bool plain(uint8_t c)
 {
     return c >= 0x20 && c != '"' && c != '\\' && c != 0x7f && c != 0xC2 && c != 0xD8 &&
-           c != 0xE2;
+           c != 0xE2 && c != 0xEF;
 }
 
-static bool changes_direction(uint32_t c)
-{
-    return c == 0x61C || c == 0x200E || c == 0x200F || (c >= 0x2028 && c <= 0x202E) ||
-           (c >= 0x2066 && c <= 0x2069);
-}
-
-static void put_escape(struct fb_text *t, uint32_t c)
-{
-    fb_text_str(t, "\\u");
-    fb_text_hex(t, c, 4);
-}
-
-/* A special character at `s`, as itself or escaped. @return its length in bytes */
+/* What is not plain, as itself or escaped. @return its length in bytes */
 static size_t put_special(struct fb_text *t, const uint8_t *s)
 {
-    if (*s < 0x80) {
-        if (*s == '"' || *s == '\\') {
-            fb_text_char(t, '\\');
-            fb_text_char(t, (char)*s);
-        } else {
-            put_escape(t, *s);
-        }
-        return 1;
+    size_t n;
+    uint32_t c = fb_text_code_point(s, &n);
+    if (fb_text_harmful(c)) {
+        fb_text_str(t, "\\u");
+        fb_text_hex(t, c, 4);
+        return n;
     }
-    size_t n = *s == 0xE2 ? 3 : 2;
-    uint32_t c = n == 2 ? (uint32_t)(*s & 31) << 6 | (s[1] & 63)
-                        : (uint32_t)(*s & 15) << 12 | (uint32_t)(s[1] & 63) << 6 | (s[2] & 63);
-    if (c < 0xA0 || changes_direction(c))
-        put_escape(t, c);
-    else
-        fb_text_put(t, (const char *)s, n);
+    if (n == 1)
+        fb_text_char(t, '\\');
+    fb_text_put(t, (const char *)s, n);
     return n;
 }
 
@@ -99,6 +81,14 @@ void fb_json_number(struct fb_text *t, const char *key, uint64_t value)
 {
     put_key(t, key);
     fb_text_dec(t, value);
+}
+
+void fb_json_known_number(struct fb_text *t, const char *key, uint64_t value, bool known)
+{
+    if (known)
+        fb_json_number(t, key, value);
+    else
+        fb_json_null(t, key);
 }
 
 void fb_json_decimal(struct fb_text *t, const char *key, double value)

@@ -1,9 +1,9 @@
 /*
  * worker/analysis/memory.c -- looking things up in a dump by address: module, pages, bytes.
  *
- * All lists are sorted by start. Regions of memory may overlap: a look-up goes to the last
- * region that starts at or below the address and then back, no further than the longest region
- * reaches.
+ * All lists are sorted by start. Regions of memory may overlap: a look-up goes to the
+ * last region that starts at or below the address and then back, no further than the
+ * longest region reaches.
  */
 #include "dump.h"
 

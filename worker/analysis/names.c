@@ -1,5 +1,5 @@
-/* worker/analysis/names.c -- the names of our own enumerations, and the list of what was odd.
- */
+/* worker/analysis/names.c -- the names of our own enumerations, and the list of
+ * what was odd. */
 #include "analysis.h"
 
 const char *fb_trust_name(enum fb_trust trust)
@@ -28,6 +28,14 @@ const char *fb_access_name(enum fb_access access)
 {
     static const char *const names[] = {NULL, NULL, "read", "write", "execute"};
     return names[access];
+}
+
+enum fb_access fb_windows_access(uint64_t parameter)
+{
+    static const enum fb_access by_parameter[] = {
+        [0] = FB_ACCESS_READ, [1] = FB_ACCESS_WRITE, [8] = FB_ACCESS_EXECUTE};
+    return parameter < sizeof by_parameter / sizeof *by_parameter ? by_parameter[parameter]
+                                                                  : FB_ACCESS_UNKNOWN;
 }
 
 const char *fb_class_name(enum fb_class c)

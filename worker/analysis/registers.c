@@ -1,5 +1,5 @@
-/* worker/analysis/registers.c -- the registers of each architecture: names, and which is ip, sp
- * and fp. */
+/* worker/analysis/registers.c -- the registers of each architecture: names, and which is ip,
+ * sp and fp. */
 #include "dump.h"
 
 static const char *const x86[] = {"eax", "ebx", "ecx", "edx", "esi",

@@ -42,8 +42,8 @@ static void close_all_but(int bell)
     close_range(4, ~0U, 0);
 }
 
-/* Room beside the arena: the two mappings, the dump unpacked, libraries and Capstone's tables.
- */
+/* Room beside the arena: the two mappings, the dump unpacked, libraries
+ * and Capstone's tables. */
 static rlim_t address_space(const struct fb_config *config)
 {
     const rlim_t beside = (rlim_t)768 << 20;

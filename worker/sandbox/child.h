@@ -1,6 +1,6 @@
 /*
- * worker/sandbox/child.h -- the life of an analyser child: limits first, then one job after the
- * other.
+ * worker/sandbox/child.h -- the life of an analyser child: limits first, then one job
+ * after the other.
  */
 #pragma once
 #include "sandbox/zygote.h"

@@ -1,8 +1,8 @@
 /*
  * worker/sandbox/pool.c -- the parent's side: which child has which job, and until when.
  *
- * Used by one thread. A slot is idle, busy, or (for the moment in which its child is replaced)
- * empty.
+ * Used by one thread. A slot is idle, busy, or (for the moment in which its child
+ * is replaced) empty.
  */
 #include "log.h"
 #include "now.h"
@@ -196,8 +196,8 @@ static enum fb_death cause(const struct slot *slot, int status)
                               : FB_DEATH_SIGNAL;
 }
 
-/* The bell of slot `i` was cut: bury the child, take a new one. @return true when it leaves a
- * job behind */
+/* The bell of slot `i` was cut: bury the child, take a new one. @return true when it leaves
+ * a job behind */
 static bool bury(struct fb_pool *pool, size_t i, struct fb_answer *out)
 {
     struct slot *slot = &pool->slots[i];

@@ -1,6 +1,6 @@
 /*
- * worker/sandbox/sandbox.h -- analyser children: hostile bytes are parsed in processes that may
- * die.
+ * worker/sandbox/sandbox.h -- analyser children: hostile bytes are parsed in processes
+ * that may die.
  *
  * A zygote is forked first, before there are threads or connections; it forks the children and
  * tells how they died. Each child has one shared mapping for the job and its answer, and one
@@ -28,8 +28,7 @@ enum fb_death { FB_ALIVE, FB_DEATH_SIGNAL, FB_DEATH_MEMORY, FB_DEATH_TIME, FB_DE
 const char *fb_death_name(enum fb_death death);
 
 /** Fork the zygote and the children. Call before any thread is made and before secrets are
- * read.
- *  @fails UNAVAILABLE: no memory or processes, or no child comes up */
+ * read. @fails UNAVAILABLE: no memory or processes, or no child comes up */
 struct fb_err fb_pool_open(const struct fb_config *config, const struct fb_work *work,
                            struct fb_pool **out);
 size_t fb_pool_size(const struct fb_pool *pool);

@@ -1,5 +1,5 @@
-/* worker/sandbox/zygote.c -- fork on request; the bell's other end travels to the parent with
- * the answer. */
+/* worker/sandbox/zygote.c -- fork on request; the bell's other end travels to the parent
+ * with the answer. */
 #include "sandbox/zygote.h"
 
 #include "log.h"
@@ -66,8 +66,8 @@ struct zygote_self {
     int control;
 };
 
-/* What the other children work on is none of this one's business, and would count against its
- * address space. */
+/* What the other children work on is none of this one's business, and would count against
+ * its address space. */
 static void forget_others(const struct zygote_self *self, uint32_t slot)
 {
     for (size_t i = 0; i < self->n; i++) {

@@ -15,8 +15,8 @@ struct fb_slot_memory { // shared between parent and child of a slot
     uint8_t *job, *answer;
 };
 
-/** Fork it. It inherits the mappings of all `n` slots; each child keeps only its own.
- *  @fails UNAVAILABLE */
+/** Fork it. It inherits the mappings of all `n` slots; each child keeps only its
+ * own. @fails UNAVAILABLE */
 struct fb_err fb_zygote_open(const struct fb_config *config, const struct fb_work *work,
                              const struct fb_slot_memory *slots, size_t n,
                              struct fb_zygote *out);

@@ -172,7 +172,7 @@ size_t fb_item_frames(const struct fb_item *item, uint8_t *room, size_t cap)
     if (item->a == NULL || item->a->n_frames == 0)
         return 0;
     Faultbucket__Analysis out;
-    Faultbucket__Module *modules[MODULES_MAX];
+    Faultbucket__Module *modules[MODULES_MAX] = {NULL};
     Faultbucket__Frame *frames[FB_FRAMES_MAX], copies[FB_FRAMES_MAX];
     faultbucket__analysis__init(&out);
     out.modules = modules;

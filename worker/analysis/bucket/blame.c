@@ -1,9 +1,9 @@
 /*
  * worker/analysis/bucket/blame.c -- the frame whose owner should look at the crash, and why.
  *
- * Candidates are the frames that count in the stable hash. A frame found by scanning may lie on
- * the stack from an earlier call: it is blamed only when no better one is there, and marked
- * weak.
+ * Candidates are the frames that count in the stable hash. A frame found by scanning may
+ * lie on the stack from an earlier call: it is blamed only when no better one is there,
+ * and marked weak.
  */
 #include "base/text.h"
 #include "bucket/codes.h"

@@ -69,15 +69,15 @@ enum {
 /** The name in `codes`, found by bisection. */
 const char *fb_code_find(struct fb_codes codes, uint32_t code);
 
-/** Exception codes and NTSTATUS values. @source ntstatus.h, winnt.h; minidump.md 7.9 */
+/** Exception codes and NTSTATUS values. @source ntstatus.h, winnt.h */
 struct fb_codes fb_windows_codes(void);
-/** Parameter 0 of a fast fail, without "FAST_FAIL_". @source winnt.h; exploitability.md 9 */
+/** Parameter 0 of a fast fail, without "FAST_FAIL_". @source winnt.h */
 struct fb_codes fb_fast_fail_codes(void);
-/** Signals. @source signal(7); minidump.md 7.10 */
+/** Signals. @source signal(7) */
 struct fb_codes fb_linux_signals(void);
 /** What si_code says for `signal`, including those that any signal may have. */
 const char *fb_linux_si_name(uint32_t signal, uint32_t si_code);
-/** Mach exception types. @source mach/exception_types.h; minidump.md 7.11 */
+/** Mach exception types. @source mach/exception_types.h */
 struct fb_codes fb_mac_exceptions(void);
 /** What the first code says for exception `type` on `arch`. */
 const char *fb_mac_code_name(uint32_t type, enum fb_arch arch, uint32_t code);

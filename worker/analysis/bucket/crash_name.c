@@ -1,13 +1,12 @@
 /*
- * worker/analysis/bucket/crash_name.c -- what the exception record says about the crash: its
- * name, where it happened, and what was accessed. What only the instruction can tell is left to
- * exploitability/.
+ * worker/analysis/bucket/crash_name.c -- what the exception record says about the crash:
+ * its name, where it happened, and what was accessed. What only the instruction can tell is
+ * left to exploitability/.
  */
 #include "base/text.h"
 #include "bucket/codes.h"
 #include "bucket/keys.h"
 
-enum { ACCESS_READ = 0, ACCESS_WRITE = 1, ACCESS_EXECUTE = 8 }; // parameter 0
 static const struct {
     uint32_t code;
     bool names_access;  // ... in the name of the crash
@@ -18,20 +17,6 @@ static const struct {
     {FB_WIN_GUARD_PAGE,       false, false},
     {FB_WIN_STACK_OVERFLOW,   false, false},
 };
-
-static enum fb_access access_of(uint64_t kind)
-{
-    switch (kind) {
-    case ACCESS_READ:
-        return FB_ACCESS_READ;
-    case ACCESS_WRITE:
-        return FB_ACCESS_WRITE;
-    case ACCESS_EXECUTE:
-        return FB_ACCESS_EXECUTE;
-    default:
-        return FB_ACCESS_UNKNOWN;
-    }
-}
 
 static const char *access_suffix(enum fb_access access)
 {
@@ -84,7 +69,7 @@ static void name_windows(struct fb_text *text, const struct fb_exception *e)
 {
     put_main(text, fb_windows_codes(), e);
     if (has_suffix(e))
-        fb_text_str(text, access_suffix(access_of(e->parameters[0])));
+        fb_text_str(text, access_suffix(fb_windows_access(e->parameters[0])));
     if (e->code == FB_WIN_IN_PAGE_ERROR && e->n_parameters > 2) {
         uint32_t status = (uint32_t)e->parameters[2];
         fb_text_str(text, " / ");
@@ -169,7 +154,7 @@ static void locate(struct fb_crash *crash, const struct fb_dump *dump)
         for (size_t i = 0; i < sizeof with_access / sizeof *with_access; i++) {
             if (with_access[i].code != e->code || e->n_parameters == 0)
                 continue;
-            crash->access = access_of(e->parameters[0]);
+            crash->access = fb_windows_access(e->parameters[0]);
             if (with_access[i].moves_address && e->n_parameters > 1)
                 crash->address = e->parameters[1];
         }

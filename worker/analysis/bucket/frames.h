@@ -37,6 +37,6 @@ void fb_name_ids(const char *const *names, size_t n, uint32_t *ids);
  * @return how many stay */
 size_t fb_collapse(const uint32_t *ids, size_t n, size_t *kept);
 
-/** Whether the module is neither the system's nor the program's, nor from the program's folder.
- */
+/** Whether the module is neither the system's nor the program's, nor from
+ * the program's folder. */
 bool fb_is_foreign_module(const struct fb_dump *dump, const struct fb_module *module);

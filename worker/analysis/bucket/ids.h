@@ -6,12 +6,12 @@
 #include "bucket/frames.h"
 
 /** Id of a label: MD5 over the lower-cased event type and parameters; the legacy id is its last
- * 60 bits. Empty parameters count. @fails LIMIT @source wer.md 6.3 */
+ * 60 bits. Empty parameters count. @fails LIMIT */
 struct fb_err fb_label_ids(const char *event_type, const char *const *parameters, size_t n,
                            struct fb_arena *arena, char id[33], uint64_t *legacy);
-/** Hash of a failure id that begins with "um:" or "km:". @fails LIMIT @source wer.md 7.4 */
+/** Hash of a failure id that begins with "um:" or "km:". @fails LIMIT */
 struct fb_err fb_failure_hash(const char *failure_id, struct fb_arena *arena, char out[37]);
-/** SHA-256, its eight words folded into one. @source exploitability.md 14.1 */
+/** SHA-256, its eight words folded into one. */
 uint32_t fb_msec_fold(const void *p, size_t n);
 
 /** a->keys.label. @fails LIMIT */

@@ -53,5 +53,6 @@ bool fb_glob(const char *pattern, const char *name, bool ignore_case);
 
 /** Whether a module belongs to the operating system or to a compiler's runtime. */
 bool fb_is_system_module(const struct fb_module *module, enum fb_os os);
-/** Whether a name (without symbols) is that of a shared library: "*.dll", "*.so*" ... */
+/** Whether a name (without symbols) is that of a shared library: "*.dll", "*.so*" ...
+ * NULL is none's. */
 bool fb_is_library_name(const char *name);

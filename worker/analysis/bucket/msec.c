@@ -1,6 +1,6 @@
 /*
- * worker/analysis/bucket/msec.c -- the hashes of !exploitable 1.6.0, for comparison with its
- * reports.
+ * worker/analysis/bucket/msec.c -- the hashes of !exploitable 1.6.0, for comparison
+ * with its reports.
  *
  * Major: the names of the frames at positions 0 to 4, less the excluded ones. Minor: all names
  * up to 64 with their displacements; behind each "+0x" the original copies as many bytes as a

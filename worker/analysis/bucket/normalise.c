@@ -16,10 +16,11 @@
  */
 #include "base/text.h"
 #include "bucket/keys.h"
+#include "bucket/name_parts.h"
 
 #include <string.h>
 
-enum { FUNCTION_MAX = 4096, NORMAL_MAX = 1024, NESTING_MAX = 64 };
+enum { NORMAL_MAX = 1024, NESTING_MAX = 64 };
 
 struct scan {
     const char *p; // NUL-terminated
@@ -29,17 +30,10 @@ struct scan {
     bool at_pointer;    // "(*" outside of any group: see above
 };
 
-static bool is_digit(char c) { return c >= '0' && c <= '9'; }
-static bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f'); }
 static bool is_word(char c)
 {
-    return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
+    return fb_is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
            c == '$' || (unsigned char)c >= 0x80;
-}
-
-static bool starts(const char *p, const char *with)
-{
-    return strncmp(p, with, strlen(with)) == 0;
 }
 
 /* --- groups ------------------------------------------------------------------------- */
@@ -133,7 +127,7 @@ static void put_angle(struct scan *s, const char *p, size_t n)
 {
     if (s->past_operator)
         return;
-    if (starts(p, "<lambda"))
+    if (fb_starts(p, "<lambda"))
         fb_text_str(s->out, "<lambda>");
     else if (is_text(p, n, "<name omitted>") || contains(p, n, " as ") ||
              contains(p, n, " in "))
@@ -149,13 +143,13 @@ static void put_angle(struct scan *s, const char *p, size_t n)
 /* Scopes in braces: lambdas and closures, whose numbers depend on the build. */
 static void put_brace(struct scan *s, const char *p, size_t n)
 {
-    if (starts(p, "{lambda"))
+    if (fb_starts(p, "{lambda"))
         fb_text_str(s->out, "<lambda>");
-    else if (starts(p, "{closure") || starts(p, "{{closure"))
+    else if (fb_starts(p, "{closure") || fb_starts(p, "{{closure"))
         fb_text_str(s->out, "{{closure}}");
     else
         for (size_t i = 0; i < n; i++)
-            if (!is_digit(p[i]) && p[i] != '#')
+            if (!fb_is_digit(p[i]) && p[i] != '#')
                 fb_text_char(s->out, p[i]);
 }
 
@@ -199,7 +193,7 @@ static const char *one_of(const char *p, const char *const *words, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         size_t m = strlen(words[i]);
-        if (starts(p, words[i]) && !(is_word(words[i][m - 1]) && is_word(p[m])))
+        if (fb_starts(p, words[i]) && !(is_word(words[i][m - 1]) && is_word(p[m])))
             return words[i];
     }
     return NULL;
@@ -256,7 +250,7 @@ static void scan_operator(struct scan *s)
         fb_text_char(s->out, ' ');
         fb_text_str(s->out, named);
         used = strlen(named);
-    } else if (starts(p, "\"\"")) {
+    } else if (fb_starts(p, "\"\"")) {
         used = put_literal(s, p);
     } else {
         if (spaces != 0)
@@ -270,7 +264,7 @@ static void scan_operator(struct scan *s)
 static bool at_operator(const struct scan *s)
 {
     static const size_t word = sizeof "operator" - 1;
-    return starts(s->p + s->at, "operator") && (s->at == 0 || !is_word(s->p[s->at - 1])) &&
+    return fb_starts(s->p + s->at, "operator") && (s->at == 0 || !is_word(s->p[s->at - 1])) &&
            !is_word(s->p[s->at + word]) && s->p[s->at + word] != 0;
 }
 
@@ -279,8 +273,8 @@ static bool at_operator(const struct scan *s)
 static const char *const qualifiers[] = {"const", "volatile", "noexcept", "override",
                                          "&&",    "&",        "restrict"};
 
-/* Behind a space, a new word begins; unless it is a qualifier, or groups that belong to what
- * went before. */
+/* Behind a space, a new word begins; unless it is a qualifier, or groups that belong to
+ * what went before. */
 static void scan_space(struct scan *s)
 {
     while (s->p[s->at] == ' ')
@@ -296,7 +290,7 @@ static void scan_space(struct scan *s)
             s->at++;
         return;
     }
-    bool anonymous = starts(p, "(anonymous");
+    bool anonymous = fb_starts(p, "(anonymous");
     bool belongs =
         *p == 0 || *p == '[' || (*p == '(' && !anonymous) || (*p == '<' && s->past_operator);
     if (!belongs) {
@@ -309,10 +303,10 @@ static void scan_space(struct scan *s)
 static bool scan_hashed_namespace(struct scan *s)
 {
     const char *p = s->p + s->at;
-    if (!starts(p, "?A0x") || !is_hex(p[4]))
+    if (!fb_starts(p, "?A0x") || !fb_is_hex(p[4]))
         return false;
     s->at += 4;
-    while (is_hex(s->p[s->at]))
+    while (fb_is_hex(s->p[s->at]))
         s->at++;
     fb_text_str(s->out, "(anonymous namespace)");
     return true;
@@ -323,14 +317,14 @@ static bool scan_lambda(struct scan *s)
 {
     const char *p = s->p + s->at;
     size_t i = 0;
-    bool clang = starts(p, "$_") && is_digit(p[2]) && (s->at == 0 || !is_word(p[-1]));
+    bool clang = fb_starts(p, "$_") && fb_is_digit(p[2]) && (s->at == 0 || !is_word(p[-1]));
     if (clang)
         i = 2;
-    else if (starts(p, "'lambda"))
+    else if (fb_starts(p, "'lambda"))
         i = strlen("'lambda");
     else
         return false;
-    while (is_digit(p[i]))
+    while (fb_is_digit(p[i]))
         i++;
     if (!clang && p[i] == '\'')
         i++;
@@ -363,203 +357,7 @@ static void scan_name(struct scan *s)
     s->out->p[s->out->n] = 0;
 }
 
-/* --- Rust's legacy mangling: _ZN, lengths and names, the last one a hash, then E ---- */
-
-static const struct {
-    const char *code, *text;
-} rust_escapes[] = {
-    {"$LT$",  "<" },
-    {"$GT$",  ">" },
-    {"$RF$",  "&" },
-    {"$BP$",  "*" },
-    {"$C$",   "," },
-    {"$LP$",  "(" },
-    {"$RP$",  ")" },
-    {"$SP$",  "@" },
-    {"$u20$", " " },
-    {"$u27$", "'" },
-    {"$u5b$", "[" },
-    {"$u5d$", "]" },
-    {"$u7b$", "{" },
-    {"$u7d$", "}" },
-    {"$u7e$", "~" },
-    {"$u3b$", ";" },
-    {"$u2b$", "+" },
-    {"$u22$", "\""},
-    {"..",    "::"},
-};
-
-static void put_rust_word(struct fb_text *out, const char *p, size_t n)
-{
-    size_t i = n > 1 && p[0] == '_' && p[1] == '$' ? 1 : 0;
-    while (i < n) {
-        size_t e = 0, count = sizeof rust_escapes / sizeof *rust_escapes;
-        while (e < count &&
-               !(strlen(rust_escapes[e].code) <= n - i && starts(p + i, rust_escapes[e].code)))
-            e++;
-        fb_text_put(out, e < count ? rust_escapes[e].text : p + i,
-                    e < count ? strlen(rust_escapes[e].text) : 1);
-        i += e < count ? strlen(rust_escapes[e].code) : 1;
-    }
-}
-
-static bool is_rust_hash(const char *p, size_t n)
-{
-    enum { HASH_DIGITS = 16 };
-    bool is = n == 1 + HASH_DIGITS && p[0] == 'h';
-    for (size_t i = 1; is && i < n; i++)
-        is = is_hex(p[i]);
-    return is;
-}
-
-/* @return false when it is not a name of this kind; `out` then holds rubbish */
-static bool demangle_rust(const char *p, struct fb_text *out)
-{
-    bool hashed = false;
-    if (!starts(p, "_ZN"))
-        return false;
-    const char *end = p + strlen(p);
-    p += 3;
-    while (is_digit(*p)) {
-        size_t n = 0;
-        for (; is_digit(*p) && n < FUNCTION_MAX; p++)
-            n = n * 10 + (size_t)(*p - '0');
-        if (n > (size_t)(end - p) || n == 0)
-            return false;
-        hashed = is_rust_hash(p, n);
-        if (!hashed) {
-            if (out->n != 0)
-                fb_text_str(out, "::");
-            put_rust_word(out, p, n);
-        }
-        p += n;
-    }
-    return hashed && *p == 'E' && (p[1] == 0 || p[1] == '.') && out->n != 0;
-}
-
-/* --- what compilers and linkers hang on the ends ------------------------------------ */
-
-/* Each may be followed by digits and dots, except those marked. */
-static const struct {
-    const char *mark;
-    bool to_the_end;
-} variants[] = {
-    {".cold",      false},
-    {".part",      false},
-    {".constprop", false},
-    {".isra",      false},
-    {".llvm",      false},
-    {".lto_priv",  false},
-    {"$VARIANT$",  true },
-    {"$fin$",      false},
-    {"$catch$",    false},
-    {"$filt$",     false},
-};
-
-static size_t without_number(const char *p, size_t n)
-{
-    while (n > 0 && (is_digit(p[n - 1]) || p[n - 1] == '.'))
-        n--;
-    return n;
-}
-
-static size_t last_of(const char *p, size_t n, char c)
-{
-    while (n > 0 && p[n - 1] != c)
-        n--;
-    return n == 0 ? SIZE_MAX : n - 1;
-}
-
-static bool cut_variant(struct fb_text *name)
-{
-    for (size_t i = 0; i < sizeof variants / sizeof *variants; i++) {
-        size_t m = strlen(variants[i].mark);
-        size_t n = name->n;
-        if (variants[i].to_the_end) { // $$VARIANT$avx2
-            size_t dollar = last_of(name->p, n, '$');
-            n = dollar == SIZE_MAX ? 0 : dollar + 1;
-        } else {
-            n = without_number(name->p, n);
-        }
-        if (n <= m || memcmp(name->p + n - m, variants[i].mark, m) != 0)
-            continue;
-        name->n = n - m;
-        while (name->n > 1 && variants[i].to_the_end && name->p[name->n - 1] == '$')
-            name->n--;
-        name->p[name->n] = 0;
-        return true;
-    }
-    return false;
-}
-
-/* name@@GLIBC_2.14, name@plt; x86 Windows: _stdcall@12, @fastcall@8, vectorcall@@16 */
-static void cut_at_sign(struct fb_text *name)
-{
-    size_t at = name->n > 1 ? last_of(name->p, name->n, '@') : SIZE_MAX;
-    if (at == SIZE_MAX || at == 0)
-        return;
-    const char *behind = name->p + at + 1;
-    size_t digits = strspn(behind, "0123456789");
-    bool decorated = digits != 0 && behind[digits] == 0;
-    bool versioned = strspn(behind, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") > 1 || starts(behind, "plt");
-    if (!decorated && !versioned)
-        return;
-    name->n = at;
-    if (name->p[at - 1] == '@' && at > 1)
-        name->n = at - 1;
-    bool fast = decorated && name->p[0] == '@';
-    bool std = decorated && name->p[0] == '_' && name->n == at;
-    if ((fast || std) && name->n > 1) {
-        name->n--;
-        memmove(name->p, name->p + 1, name->n);
-    }
-    name->p[name->n] = 0;
-}
-
-/* ::h0123456789abcdef; a file in Rust vouches for shorter ones */
-static void cut_rust_hash(struct fb_text *name, const char *file)
-{
-    size_t n = file != NULL ? strlen(file) : 0;
-    bool rust = n >= 3 && strcmp(file + n - 3, ".rs") == 0;
-    size_t colon = last_of(name->p, name->n, ':');
-    if (colon == SIZE_MAX || colon < 2 || name->p[colon - 1] != ':')
-        return;
-    const char *tail = name->p + colon + 1;
-    size_t digits = tail[0] == 'h' ? strspn(tail + 1, "0123456789abcdef") : 0;
-    bool whole = digits != 0 && tail[1 + digits] == 0;
-    if (whole && (digits == 16 || (rust && digits >= 8))) {
-        name->n = colon - 1;
-        name->p[name->n] = 0;
-    }
-}
-
-/* The same primitive, made for one kind of processor: __memmove_avx_unaligned_erms. */
-static const char *const primitives[] = {
-    "memcpy",  "memmove",   "memset",     "memcmp", "memchr",  "memrchr", "strlen",  "strnlen",
-    "strcmp",  "strncmp",   "strcasecmp", "strcpy", "strncpy", "strcat",  "strchr",  "strrchr",
-    "strstr",  "wcslen",    "wcsnlen",    "wcscmp", "wcscpy",  "wcschr",  "wmemset", "wmemcmp",
-    "wmemcpy", "rawmemchr", "stpcpy",     "bcopy",  "bzero",
-};
-static const char *const processors[] = {
-    "avx",  "sse",    "ssse",     "evex",    "erms", "unaligned", "neon", "sve",
-    "mops", "falkor", "thunderx", "generic", "ia32", "i586",      "i686", "aligned"};
-
-static void plain_primitive(struct fb_text *name)
-{
-    const char *p = name->p;
-    p += starts(p, "_platform_") ? strlen("_platform_") : strspn(p, "_");
-    size_t m = strcspn(p, "_");
-    bool variant = p[m] == 0 && starts(name->p, "_platform_");
-    for (size_t i = 0; p[m] == '_' && i < sizeof processors / sizeof *processors; i++)
-        variant |= starts(p + m + 1, processors[i]);
-    for (size_t i = 0; variant && i < sizeof primitives / sizeof *primitives; i++) {
-        if (strlen(primitives[i]) == m && memcmp(p, primitives[i], m) == 0) {
-            name->n = 0;
-            fb_text_str(name, primitives[i]);
-            return;
-        }
-    }
-}
+/* --- the whole ---------------------------------------------------------------------- */
 
 /* Names are shown, and joined by " | ": printable ASCII, no white space but single blanks. */
 static void put_clean(struct fb_text *out, const char *p, size_t max)
@@ -586,12 +384,12 @@ static bool is_objective_c(const char *p)
 static void normalise(const char *function, const char *file, struct fb_text *clean,
                       struct fb_text *name)
 {
-    put_clean(clean, function, FUNCTION_MAX);
+    put_clean(clean, function, FB_FUNCTION_MAX);
     if (is_objective_c(clean->p)) {
         copy_tidy(name, clean->p, clean->n);
         return;
     }
-    bool rust = demangle_rust(clean->p, name);
+    bool rust = fb_demangle_rust(clean->p, name);
     if (rust) {
         clean->n = 0;
         fb_text_put(clean, name->p, name->n);
@@ -604,16 +402,13 @@ static void normalise(const char *function, const char *file, struct fb_text *cl
         copy_tidy(name, clean->p, clean->n);
         return;
     }
-    cut_at_sign(name);
-    while (cut_variant(name))
-        continue;
-    cut_rust_hash(name, file);
-    plain_primitive(name);
+    fb_cut_marks(name, file);
 }
 
 const char *fb_normalise(const char *function, const char *file, struct fb_arena *arena)
 {
-    char clean[FUNCTION_MAX + 1], buffer[FUNCTION_MAX * 2]; // a copied "," may become ", "
+    char clean[FB_FUNCTION_MAX + 1];
+    char buffer[FB_FUNCTION_MAX * 2]; // a copied "," may become ", "
     struct fb_text from = fb_text_over(clean, sizeof clean);
     struct fb_text name = fb_text_over(buffer, sizeof buffer);
     normalise(function, file, &from, &name);

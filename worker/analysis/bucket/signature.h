@@ -31,7 +31,7 @@ struct fb_kind_found fb_kind_find(const struct fb_analysis *a,
                                   const struct fb_key_frames *frames, struct fb_text *words);
 
 /** The type of a thrown C++ object, as in "std::runtime_error", from the throw's parameters.
- * @return false when the dump does not hold it. @source minidump.md 7.7 */
+ * @return false when the dump does not hold it. */
 bool fb_thrown_type(const struct fb_dump *dump, struct fb_text *out);
 
 /** a->keys.signature, .bucket and .unsymbolicated; a->keys.product must be set.

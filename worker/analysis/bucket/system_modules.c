@@ -77,8 +77,8 @@ bool fb_is_system_module(const struct fb_module *module, enum fb_os os)
 
 bool fb_is_library_name(const char *name)
 {
-    return fb_glob("*.dll", name, true) || fb_glob("*.so", name, false) ||
-           fb_glob("*.so.*", name, false) || fb_glob("*.dylib", name, false);
+    return name != NULL && (fb_glob("*.dll", name, true) || fb_glob("*.so", name, false) ||
+                            fb_glob("*.so.*", name, false) || fb_glob("*.dylib", name, false));
 }
 
 static char folded(char c, bool ignore_case)

@@ -1,5 +1,5 @@
-/* worker/analysis/bucket/windows_codes.c -- exception codes, NTSTATUS values and fast-fail
- * codes. */
+/* worker/analysis/bucket/windows_codes.c -- exception codes, NTSTATUS values and
+ * fast-fail codes. */
 #include "bucket/codes.h"
 
 static const struct fb_named_code windows[] = {

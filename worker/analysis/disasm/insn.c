@@ -1,8 +1,8 @@
 /*
  * worker/analysis/disasm/insn.c -- one instruction by Capstone, corrected by our tables.
  *
- * The library takes memory only when it is opened; what it decodes goes into structures on our
- * stack.
+ * The library takes memory only when it is opened; what it decodes goes into structures
+ * on our stack.
  */
 #include "disasm/optable.h"
 

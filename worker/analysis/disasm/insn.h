@@ -1,6 +1,6 @@
 /*
- * worker/analysis/disasm/insn.h -- one instruction, as the judge needs it: what it reads and
- * writes.
+ * worker/analysis/disasm/insn.h -- one instruction, as the judge needs it: what it
+ * reads and writes.
  *
  * Capstone decodes; what an instruction does to memory is decided by our own table (optable.c)
  * before Capstone's flags are believed, since those are wrong for dozens of common instructions

@@ -1,5 +1,5 @@
-/* worker/analysis/disasm/insn_x86.c -- operands of x86 and x64 instructions, implicit ones
- * included. */
+/* worker/analysis/disasm/insn_x86.c -- operands of x86 and x64 instructions,
+ * implicit ones included. */
 #include "disasm/optable.h"
 
 /* Capstone's register to ours, plus one; both architectures count their registers alike, except

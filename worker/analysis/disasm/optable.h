@@ -10,8 +10,8 @@
 
 #include <capstone/capstone.h>
 
-/* What is done to the memory that the first operand names; other operands in memory are read.
- */
+/* What is done to the memory that the first operand names; other operands in
+ * memory are read. */
 enum fb_op_memory { FB_OP_UNSAID, FB_OP_LOAD, FB_OP_STORE, FB_OP_UPDATE, FB_OP_NO_ACCESS };
 
 enum {

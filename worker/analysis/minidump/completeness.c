@@ -110,8 +110,8 @@ static double code(const struct fb_md *m)
         return registers(m);
     return fb_memory_at(&m->dump->memory, fb_reg_ip(&crashing(m)->regs), 1).n != 0;
 }
-/* dbghelp says in the flags what it was asked for; Crashpad on Linux and all on macOS have
- * none. */
+/* dbghelp says in the flags what it was asked for; Crashpad on Linux and all on
+ * macOS have none. */
 static double protections(const struct fb_md *m)
 {
     bool promised = (m->dump->flags & FULL_MEMORY_INFO) != 0 ||

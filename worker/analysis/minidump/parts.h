@@ -161,8 +161,8 @@ void fb_md_identify(struct fb_md *m, struct fb_md_location codeview, struct fb_m
 const char *fb_md_pe_code_id(struct fb_md *m, uint32_t timestamp, uint64_t size);
 /** Put all regions in order: both lists and the thread stacks. */
 void fb_md_memory(struct fb_md *m);
-/** What threads need memory for: registers, stacks of which only the address is known, last
- * errors. */
+/** What threads need memory for: registers, stacks of which only the address is
+ * known, last errors. */
 void fb_md_thread_contexts(struct fb_md *m);
 void fb_md_last_errors(struct fb_md *m);
 /** Index of the thread with that id; SIZE_MAX when there is none. */

@@ -1,5 +1,5 @@
-/* worker/analysis/symbols/fields.c -- lines, words and numbers of a text that may be anything.
- */
+/* worker/analysis/symbols/fields.c -- lines, words and numbers of a text that
+ * may be anything. */
 #include "symbols/fields.h"
 
 struct fb_fields fb_fields_next(struct fb_span text, size_t *at)

@@ -1,9 +1,9 @@
 /*
  * worker/analysis/symbols/symbols.h -- what the analysis asks of symbols, whoever holds them.
  *
- * The caller (command line, worker) finds and owns symbol files; the pure analysis only sees
- * this table of questions, so that tests, desks and workers can answer them each in their own
- * way.
+ * The caller (command line, worker) finds and owns symbol files; the pure analysis only
+ * sees this table of questions, so that tests, desks and workers can answer them each in
+ * their own way.
  */
 #pragma once
 #include "analysis.h"

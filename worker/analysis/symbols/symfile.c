@@ -1,10 +1,10 @@
 /*
- * worker/analysis/symbols/symfile.c -- what covers an address: function or public symbol, line,
- * inlined calls.
+ * worker/analysis/symbols/symfile.c -- what covers an address: function or public symbol,
+ * line, inlined calls.
  *
  * Inlining shifts lines by one level: the record's line belongs to the innermost inlined
- * function, and every other function, the physical one included, stands at the call of the next
- * deeper one.
+ * function, and every other function, the physical one included, stands at the call of the
+ * next deeper one.
  */
 #include "symbols/symfile.h"
 #include "base/text.h"
@@ -64,8 +64,8 @@ static const char *file_name(const struct fb_symfile *sym, uint32_t number,
     return file != NULL && number != FB_SYM_NONE ? text_of(arena, file->name) : NULL;
 }
 
-/* The innermost function that covers `rva`; `*nearest` is where the last one before it starts.
- */
+/* The innermost function that covers `rva`; `*nearest` is where the last one
+ * before it starts. */
 static const struct fb_sym_func *func_at(const struct fb_symfile *sym, uint64_t rva,
                                          uint64_t *nearest)
 {
@@ -125,8 +125,8 @@ struct chain {
     size_t n;
 };
 
-/* The file of the call at depth `i`. The old form does not say: it is the file that defines the
- * caller. */
+/* The file of the call at depth `i`. The old form does not say: it is the file that
+ * defines the caller. */
 static uint32_t call_file(const struct fb_symfile *sym, const struct fb_sym_func *func,
                           const struct chain *chain, size_t i)
 {

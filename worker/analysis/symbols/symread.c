@@ -128,8 +128,8 @@ static void read_ranges(struct reading *r, struct fb_fields *f, uint32_t depth)
     }
 }
 
-/* INLINE depth line file origin (address size)+; the old form has no file, and so an odd number
- * of fields. */
+/* INLINE depth line file origin (address size)+; the old form has no file, and so an odd
+ * number of fields. */
 static bool read_inline(struct reading *r, struct fb_fields *f)
 {
     size_t fields = fb_fields_count(f);

@@ -42,8 +42,8 @@ struct fb_sym_public {
     struct fb_sym_name name;
 };
 
-/* One row per table: member, type of its elements. Counted in the first pass, filled in the
- * second. */
+/* One row per table: member, type of its elements. Counted in the first pass, filled
+ * in the second. */
 #define FB_SYM_TABLES(X)                                                                       \
     X(files, struct fb_sym_numbered)                                                           \
     X(origins, struct fb_sym_numbered)                                                         \

@@ -1,9 +1,9 @@
 /*
  * worker/analysis/unwind/evidence.c -- what speaks for a word being a return address.
  *
- * Cheap questions come first, since a scan asks of every word on the stack: the range of all
- * modules, the module, the protection of its page; then the bytes before it, and last of all
- * the symbols.
+ * Cheap questions come first, since a scan asks of every word on the stack: the range of
+ * all modules, the module, the protection of its page; then the bytes before it, and last
+ * of all the symbols.
  */
 #include "unwind/ladder.h"
 

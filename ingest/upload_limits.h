@@ -1,5 +1,5 @@
 /*
- * ingest/limits.h -- what one upload may cost, whatever it says about itself (clients.md 9).
+ * ingest/upload_limits.h -- what one upload may cost, whatever it says about itself.
  *
  * What is too long is cut and marked, what is too many is dropped: a crash is lost for ever
  * when its upload is refused, and its annotations matter less than its dump.
