@@ -4,9 +4,10 @@
 
 #include <stdlib.h>
 
-/* An unpacked message is at most so many times its packed size: an empty sub-message takes two
- * bytes on the wire and a struct and a pointer in memory. */
-enum { GROWTH_MAX = 64, ROOM_BESIDE = 65536 };
+/* An unpacked message holds its own bytes once more, and structs for a few hundred fields or
+ * frames. One that claims more of them than any of ours is no message of ours: an empty
+ * sub-message takes two bytes on the wire and fifty in memory. */
+enum { ROOM_BESIDE = 512 * 1024 };
 
 static void *take(void *user, size_t n)
 {
@@ -25,9 +26,7 @@ static void give(void *user, void *p)
 
 static void *unpack(const ProtobufCMessageDescriptor *type, struct fb_span message)
 {
-    size_t left = message.n <= (SIZE_MAX - ROOM_BESIDE) / GROWTH_MAX
-                      ? message.n * GROWTH_MAX + ROOM_BESIDE
-                      : 0;
+    size_t left = message.n <= SIZE_MAX - ROOM_BESIDE ? message.n + ROOM_BESIDE : 0;
     ProtobufCAllocator allocator = {take, give, &left};
     return protobuf_c_message_unpack(type, &allocator, message.n, message.p);
 }

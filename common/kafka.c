@@ -21,7 +21,8 @@ enum {
     ID_MAX = 64,
     TRACE_MAX = 64,
     POLL_MS = 100,
-    DRAIN_MS = 1000 // for the reports of a client that is given up
+    DRAIN_MS = 1000, // for the reports of a client that is given up
+    DRAIN_TRIES = 10
 };
 
 struct job {
@@ -268,6 +269,15 @@ static void send_parked(struct fb_producer *p)
     }
 }
 
+/* Have every message of a client reported, now. Whoever waits for a report that never comes
+ * waits for ever. */
+static void drain(rd_kafka_t *client)
+{
+    rd_kafka_purge(client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+    for (int i = 0; i < DRAIN_TRIES && rd_kafka_flush(client, DRAIN_MS) != 0; i++)
+        continue;
+}
+
 /* A fatal client is replaced, and what it owed is sent again. */
 static void replace_client(struct fb_producer *p)
 {
@@ -277,8 +287,7 @@ static void replace_client(struct fb_producer *p)
     pthread_rwlock_wrlock(&p->lock);
     p->client = next;
     pthread_rwlock_unlock(&p->lock);
-    rd_kafka_purge(old, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-    rd_kafka_flush(old, DRAIN_MS);
+    drain(old);
     rd_kafka_destroy(old);
     send_parked(p);
 }
@@ -407,9 +416,8 @@ void fb_producer_close(struct fb_producer *p, int ms)
 {
     atomic_store(&p->stop, true);
     pthread_join(p->poller, NULL);
-    if (rd_kafka_flush(p->client, ms) != 0) {
-        rd_kafka_purge(p->client, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-        rd_kafka_flush(p->client, DRAIN_MS);
-    }
+    send_parked(p); // those that still wait for a client after a fatal one
+    if (rd_kafka_flush(p->client, ms) != 0)
+        drain(p->client);
     free_producer(p);
 }

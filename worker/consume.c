@@ -14,7 +14,7 @@
 enum {
     PARTITIONS_MAX = 1024,
     ASK_MS = 5000,
-    ASSIGN_SECONDS = 120,
+    TRY_SECONDS = 1, // between two tries to learn where to go on
     FIRST_OFFSET = -1,
     NOT_OURS = -2
 };
@@ -22,6 +22,8 @@ enum {
 struct partition {
     int32_t id;
     int64_t stored; // next offset in PostgreSQL, FIRST_OFFSET when it has none
+    int64_t start;  // the log begins behind that: go on here; -1: it does not
+    bool astray;    // out of the log's range, and Kafka has not said what that is
 };
 struct fb_consumer {
     rd_kafka_t *rk;
@@ -33,7 +35,9 @@ struct fb_consumer {
     struct partition ours[PARTITIONS_MAX];
     int n; // -1 before the first assignment
     int fd;
-    bool paused;
+    bool paused, failed;
+    bool adrift; // partitions are ours, but PostgreSQL has not said where they stand
+    double next_try;
 };
 
 /* --- the assignment ----------------------------------------------------------------- */
@@ -46,45 +50,67 @@ static struct partition *find(struct fb_consumer *c, int32_t id)
     return NULL;
 }
 
+static int64_t start_of(const struct partition *p)
+{
+    return p->start >= 0 ? p->start : p->stored;
+}
+
 static void remember(struct fb_consumer *c, const rd_kafka_topic_partition_list_t *list)
 {
     c->n = 0;
     for (int i = 0; i < list->cnt && c->n < PARTITIONS_MAX; i++)
-        c->ours[c->n++] = (struct partition){list->elems[i].partition, FIRST_OFFSET};
+        c->ours[c->n++] = (struct partition){list->elems[i].partition, FIRST_OFFSET, -1, false};
 }
 
-/* Ask PostgreSQL where each of our partitions stands. It may be away for a while: try until it
- * would be too late for the group. */
+/* Ask PostgreSQL where each of our partitions stands. */
 static bool read_offsets(struct fb_consumer *c)
 {
     int32_t ids[PARTITIONS_MAX];
     int64_t next[PARTITIONS_MAX];
     for (int i = 0; i < c->n; i++)
         ids[i] = c->ours[i].id;
-    double start = fb_now();
-    struct fb_err err;
-    while (fb_failed(
-        err = fb_store_offsets(c->store, c->cluster, c->topic, ids, (size_t)c->n, next))) {
-        if (err.code != FB_UNAVAILABLE || fb_now() - start > ASSIGN_SECONDS)
-            return false;
+    struct fb_err err =
+        fb_store_offsets(c->store, c->cluster, c->topic, ids, (size_t)c->n, next);
+    if (fb_failed(err)) {
         fb_log(FB_LOG_WARNING, "offsets_unknown", "reason", err.what, "next", "trying again",
                NULL);
-        sleep(1);
+        return false;
     }
-    for (int i = 0; i < c->n; i++)
+    for (int i = 0; i < c->n; i++) {
+        if (c->ours[i].stored != next[i])
+            c->ours[i].start = -1;
         c->ours[i].stored = next[i];
+    }
     return true;
 }
 
-static void assign_ours(struct fb_consumer *c)
+/* Make librdkafka fetch our partitions, or none of them. It starts a partition that was paused
+ * as a paused one (seen with 2.0.2), however often it was given away in between. */
+static bool assign_ours(struct fb_consumer *c, bool all)
 {
     rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(c->n);
-    for (int i = 0; i < c->n; i++)
+    for (int i = 0; all && i < c->n; i++)
         rd_kafka_topic_partition_list_add(list, c->topic, c->ours[i].id)->offset =
-            c->ours[i].stored >= 0 ? c->ours[i].stored : RD_KAFKA_OFFSET_BEGINNING;
-    rd_kafka_assign(c->rk, list);
+            start_of(&c->ours[i]) >= 0 ? start_of(&c->ours[i]) : RD_KAFKA_OFFSET_BEGINNING;
+    bool done = rd_kafka_assign(c->rk, list) == RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (list->cnt > 0)
+        rd_kafka_resume_partitions(c->rk, list);
     rd_kafka_topic_partition_list_destroy(list);
     c->paused = false;
+    return done;
+}
+
+/* Go on from where PostgreSQL stands. It may be away: then nothing is fetched and the next
+ * polls try again, for the group must see us poll meanwhile. */
+static void take_up(struct fb_consumer *c)
+{
+    bool known = read_offsets(c);
+    c->adrift = !assign_ours(c, known) || !known;
+    c->next_try = fb_now() + TRY_SECONDS;
+    for (int i = 0; i < c->n; i++)
+        c->ours[i].astray = false;
+    if (!c->adrift)
+        fb_log(FB_LOG_INFO, "assigned", "partitions", fb_log_number(c->n), NULL);
 }
 
 static void commit(struct fb_consumer *c, int async)
@@ -110,65 +136,89 @@ static void on_rebalance(rd_kafka_t *rk, rd_kafka_resp_err_t code,
         if (!rd_kafka_assignment_lost(rk))
             commit(c, 0);
         c->n = 0;
+        c->adrift = false;
         rd_kafka_assign(rk, NULL);
         fb_log(FB_LOG_INFO, "revoked", "partitions", fb_log_number(list->cnt), NULL);
         return;
     }
     remember(c, list);
-    if (!read_offsets(c)) {
-        fb_log(FB_LOG_ERROR, "no_offsets", "next",
-               "start the worker again when PostgreSQL is back", NULL);
-        c->n = 0;
-        rd_kafka_assign(rk, NULL);
-        return;
-    }
-    assign_ours(c);
-    fb_log(FB_LOG_INFO, "assigned", "partitions", fb_log_number(list->cnt), NULL);
+    take_up(c);
 }
 
 void fb_consumer_rewind(struct fb_consumer *c)
 {
     c->events.changed(c->events.arg);
-    if (c->n > 0 && read_offsets(c))
-        assign_ours(c);
+    if (c->n > 0)
+        take_up(c);
 }
 
 /* --- messages ----------------------------------------------------------------------- */
 
-/* Retention has overtaken us: say how much is lost, and go on with the oldest that is left. */
+/* Retention has overtaken us, or the log is another: go on with the oldest that is left, and
+ * say how much is lost. librdkafka refuses to seek in a partition that it has stopped for this
+ * reason (seen with 2.0.2), so all are taken up anew.
+ * @return false when Kafka does not answer: the partition stands still until it does */
+static bool find_way(struct fb_consumer *c, struct partition *p)
+{
+    int64_t low = 0, high = 0, from = start_of(p) >= 0 ? start_of(p) : 0;
+    if (rd_kafka_query_watermark_offsets(c->rk, c->topic, p->id, &low, &high, ASK_MS) != 0)
+        return false;
+    fb_log(FB_LOG_WARNING, "offset_out_of_range", "partition", fb_log_number(p->id), "offset",
+           fb_log_number(from), "low", fb_log_number(low), "high", fb_log_number(high), NULL);
+    if (low > from) {
+        fb_metric_add(FB_METRIC_OFFSET_GAP, "", (uint64_t)(low - from));
+        fb_log(FB_LOG_ERROR, "messages_lost_to_retention", "partition", fb_log_number(p->id),
+               "from", fb_log_number(from), "to", fb_log_number(low), "next",
+               "raise the topic's retention.ms", NULL);
+        fb_store_gap(c->store, c->cluster, c->topic, p->id, from, low);
+    }
+    p->start = low;
+    fb_consumer_rewind(c);
+    return true;
+}
+
 static void out_of_range(struct fb_consumer *c, int32_t id)
 {
     struct partition *p = find(c, id);
-    int64_t low = 0, high = 0;
-    if (p == NULL ||
-        rd_kafka_query_watermark_offsets(c->rk, c->topic, id, &low, &high, ASK_MS) != 0)
-        return;
-    int64_t from = p->stored >= 0 ? p->stored : 0;
-    if (low > from) {
-        fb_metric_add(FB_METRIC_OFFSET_GAP, "", (uint64_t)(low - from));
-        fb_log(FB_LOG_ERROR, "messages_lost_to_retention", "partition", fb_log_number(id),
-               "from", fb_log_number(from), "to", fb_log_number(low), "next",
-               "raise the topic's retention.ms", NULL);
-        fb_store_gap(c->store, c->cluster, c->topic, id, from, low);
-    }
-    rd_kafka_topic_partition_list_t *list = rd_kafka_topic_partition_list_new(1);
-    rd_kafka_topic_partition_list_add(list, c->topic, id)->offset =
-        low > from ? low : RD_KAFKA_OFFSET_BEGINNING;
-    rd_kafka_error_t *error = rd_kafka_seek_partitions(c->rk, list, ASK_MS);
-    rd_kafka_error_destroy(error);
-    rd_kafka_topic_partition_list_destroy(list);
+    if (p != NULL)
+        p->astray = !find_way(c, p);
+    c->next_try = fb_now() + TRY_SECONDS;
 }
 
-rd_kafka_message_t *fb_consumer_poll(struct fb_consumer *c)
+static void try_again(struct fb_consumer *c)
 {
-    rd_kafka_message_t *message = rd_kafka_consumer_poll(c->rk, 0);
-    if (message == NULL || message->err == RD_KAFKA_RESP_ERR_NO_ERROR)
-        return message;
+    bool found = true;
+    if (fb_now() < c->next_try)
+        return;
+    if (c->adrift)
+        take_up(c);
+    for (int i = 0; i < c->n && found; i++)
+        if (c->ours[i].astray)
+            c->ours[i].astray = !(found = find_way(c, &c->ours[i]));
+    c->next_try = fb_now() + TRY_SECONDS;
+}
+
+static void on_error(struct fb_consumer *c, const rd_kafka_message_t *message)
+{
     if (message->err == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
         message->err == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE)
         out_of_range(c, message->partition);
     else if (message->err != RD_KAFKA_RESP_ERR__PARTITION_EOF)
         fb_log(FB_LOG_WARNING, "kafka", "reason", rd_kafka_message_errstr(message), NULL);
+    c->failed |= message->err == RD_KAFKA_RESP_ERR__FATAL;
+}
+
+rd_kafka_message_t *fb_consumer_poll(struct fb_consumer *c)
+{
+    try_again(c);
+    rd_kafka_message_t *message = rd_kafka_consumer_poll(c->rk, 0);
+    if (message == NULL)
+        return NULL;
+    bool good = message->err == RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (!good)
+        on_error(c, message);
+    if (good && find(c, message->partition) != NULL)
+        return message;
     rd_kafka_message_destroy(message);
     return NULL;
 }
@@ -200,8 +250,10 @@ int64_t fb_consumer_stored(const struct fb_consumer *c, int32_t id)
 void fb_consumer_set_stored(struct fb_consumer *c, int32_t id, int64_t next)
 {
     struct partition *p = find(c, id);
-    if (p != NULL)
+    if (p != NULL) {
         p->stored = next;
+        p->start = -1;
+    }
 }
 
 void fb_consumer_report(struct fb_consumer *c)
@@ -218,7 +270,8 @@ void fb_consumer_report(struct fb_consumer *c)
     }
 }
 
-int fb_consumer_partitions(const struct fb_consumer *c) { return c->n; }
+int fb_consumer_partitions(const struct fb_consumer *c) { return c->adrift ? -1 : c->n; }
+bool fb_consumer_failed(const struct fb_consumer *c) { return c->failed; }
 int fb_consumer_fd(const struct fb_consumer *c) { return c->fd; }
 
 void fb_consumer_clear_fd(struct fb_consumer *c)
@@ -229,29 +282,9 @@ void fb_consumer_clear_fd(struct fb_consumer *c)
 
 /* --- open and close ----------------------------------------------------------------- */
 
-static const struct {
-    const char *key, *value;
-} settings[] = {
-    {"enable.auto.commit",            "false"     },
-    {"enable.auto.offset.store",      "false"     },
-    {"auto.offset.reset",             "error"     },
-    {"partition.assignment.strategy", "roundrobin"},
-    {"session.timeout.ms",            "20000"     },
-    {"heartbeat.interval.ms",         "3000"      },
-    {"max.poll.interval.ms",          "300000"    },
-    {"fetch.message.max.bytes",       "4194304"   },
-    {"fetch.max.bytes",               "52428800"  },
-    {"receive.message.max.bytes",     "134217728" },
-    {"queued.max.messages.kbytes",    "65536"     },
-    {"queued.min.messages",           "1000"      },
-    {"check.crcs",                    "true"      },
-};
-
 static struct fb_err join(struct fb_consumer *c, rd_kafka_conf_t *conf)
 {
     char why[256] = "";
-    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++)
-        rd_kafka_conf_set(conf, settings[i].key, settings[i].value, why, sizeof why);
     rd_kafka_conf_set_opaque(conf, c);
     rd_kafka_conf_set_rebalance_cb(conf, on_rebalance);
     c->rk = rd_kafka_new(RD_KAFKA_CONSUMER, conf, why, sizeof why);

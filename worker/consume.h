@@ -46,8 +46,11 @@ void fb_consumer_set_stored(struct fb_consumer *consumer, int32_t partition, int
 void fb_consumer_rewind(struct fb_consumer *consumer);
 /** Tell Kafka, without waiting, and set the lag metrics. */
 void fb_consumer_report(struct fb_consumer *consumer);
-/** How many partitions are ours; -1 before the first assignment. */
+/** How many partitions are ours; -1 before the first assignment, and while PostgreSQL does not
+ * say where they stand. */
 int fb_consumer_partitions(const struct fb_consumer *consumer);
+/** librdkafka has said that this consumer will never fetch again. */
+bool fb_consumer_failed(const struct fb_consumer *consumer);
 /** Leave the group: partitions are given back through `changed`. */
 void fb_consumer_leave(struct fb_consumer *consumer);
 /** Every message must have been destroyed by now. */

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -21,6 +22,8 @@ enum {
     BACK_OFF_FIRST_MS = 100,
     BACK_OFF_LAST_MS = 5000
 };
+
+static const size_t no_row = SIZE_MAX;
 
 enum phase { IDLE, WORKING, FINISHED };
 
@@ -48,13 +51,19 @@ struct letters { // under way to the dead letter topic
     size_t open, failed;
 };
 
+static const char too_large_code[] = "MSG_SIZE_TOO_LARGE"; // librdkafka's name
+
 static void on_delivered(void *arg, enum fb_delivery how, const char *code)
 {
     struct letters *letters = arg;
-    (void)code; // counted and logged by the producer
+    // What the topic will never hold must not stop its partition: PostgreSQL has its beginning.
+    bool too_large = code != NULL && strcmp(code, too_large_code) == 0;
+    if (too_large)
+        fb_log(FB_LOG_ERROR, "dead_letter_too_large", "next",
+               "raise max.message.bytes of the dead letter topic", NULL);
     pthread_mutex_lock(&letters->lock);
     letters->open--;
-    letters->failed += how != FB_DELIVERED;
+    letters->failed += how != FB_DELIVERED && !too_large;
     pthread_cond_signal(&letters->change);
     pthread_mutex_unlock(&letters->lock);
 }
@@ -72,7 +81,8 @@ static void post(struct fb_keeper *keeper, const struct fb_task *task, struct le
     };
     struct fb_err err = fb_produce(keeper->dead_letters, &message, on_delivered, letters);
     if (fb_failed(err))
-        on_delivered(letters, FB_NOT_PERSISTED, "queue");
+        on_delivered(letters, FB_NOT_PERSISTED,
+                     err.code == FB_LIMIT ? too_large_code : "queue");
 }
 
 /* Post every dead letter of the batch and wait until the broker has them all. */
@@ -120,18 +130,20 @@ static void count_result(const struct fb_store_result *result)
     fb_metric_add(FB_METRIC_WORKER_REPORTS, "dead", result->dead);
 }
 
-/* The task whose text PostgreSQL will not hold becomes a dead letter; the others go on. */
-static void set_aside(struct fb_keeper *keeper, size_t bad)
+/* The task whose text PostgreSQL will not hold becomes a dead letter; the others go on.
+ * @return false when it is one already, and nothing is left to take away */
+static bool set_aside(struct fb_keeper *keeper, size_t bad)
 {
     struct fb_task *task = keeper->batch.tasks.first;
     for (size_t i = 0; i < bad && task != NULL; i++)
         task = task->next;
-    if (task == NULL)
-        return;
+    if (task == NULL || (task->dead != NULL && !task->unanalysed))
+        return false;
     fb_analysis_free(task->analysis);
     task->analysis = NULL;
     task->unanalysed = false;
     task->dead = "the database will not hold it";
+    return true;
 }
 
 static struct fb_err keep_once(struct fb_keeper *keeper, size_t *bad)
@@ -178,11 +190,11 @@ static bool was_kept(struct fb_keeper *keeper)
     return kept;
 }
 
-/* Wait before the next try, woken by a stop. */
-static void back_off(struct fb_keeper *keeper, int ms)
+/* Wait, woken by a stop or a batch; not at all in the phase `unless`. */
+static void back_off(struct fb_keeper *keeper, int ms, enum phase unless)
 {
     struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
+    clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += ms / 1000;
     until.tv_nsec += (long)(ms % 1000) * 1000000;
     if (until.tv_nsec >= 1000000000) {
@@ -190,7 +202,7 @@ static void back_off(struct fb_keeper *keeper, int ms)
         until.tv_nsec -= 1000000000;
     }
     pthread_mutex_lock(&keeper->lock);
-    if (!keeper->stopping)
+    if (!keeper->stopping && keeper->phase != unless)
         pthread_cond_timedwait(&keeper->change, &keeper->lock, &until);
     pthread_mutex_unlock(&keeper->lock);
 }
@@ -208,7 +220,7 @@ static enum fb_kept keep(struct fb_keeper *keeper)
 {
     bool posted = false, unsure = false;
     for (int ms = BACK_OFF_FIRST_MS;;) {
-        size_t bad = 0;
+        size_t bad = no_row;
         posted = posted || post_dead_letters(keeper);
         struct fb_err err = posted ? keep_once(keeper, &bad)
                                    : FB_FAIL(UNAVAILABLE, "dead letters cannot be posted", 0);
@@ -218,8 +230,10 @@ static enum fb_kept keep(struct fb_keeper *keeper)
         }
         if (err.code == FB_LIMIT)
             return FB_KEPT_FENCED;
-        if (err.code == FB_MALFORMED) {
-            set_aside(keeper, bad);
+        if (err.code == FB_MALFORMED &&
+            bad == no_row) // not a report's fault: look things up anew
+            err = FB_FAIL(UNAVAILABLE, err.what, 0);
+        if (err.code == FB_MALFORMED && set_aside(keeper, bad)) {
             posted = false;
             continue;
         }
@@ -232,7 +246,7 @@ static enum fb_kept keep(struct fb_keeper *keeper)
         unsure = unsure || posted;
         if (posted)
             lost_connection(keeper);
-        back_off(keeper, ms);
+        back_off(keeper, ms, IDLE);
         ms = ms * 2 < BACK_OFF_LAST_MS ? ms * 2 : BACK_OFF_LAST_MS;
     }
 }
@@ -241,20 +255,22 @@ static enum fb_kept keep(struct fb_keeper *keeper)
 
 static void roll_up(struct fb_keeper *keeper, double *last)
 {
-    if (keeper->store == NULL || fb_now() - *last < ROLLUP_SECONDS)
+    if (fb_now() - *last < ROLLUP_SECONDS)
         return;
     double start = *last = fb_now();
-    if (fb_failed(fb_store_rollup(keeper->store)))
+    if ((keeper->store == NULL && fb_failed(fb_store_open(keeper->config, &keeper->store))) ||
+        fb_failed(fb_store_rollup(keeper->store))) {
         lost_connection(keeper);
-    else
-        fb_metric_observe(FB_METRIC_ROLLUP_SECONDS, "", fb_now() - start);
+        return;
+    }
+    keeper->away_since = 0; // though no batch may come for long
+    fb_metric_observe(FB_METRIC_ROLLUP_SECONDS, "", fb_now() - start);
 }
 
 /* The next batch, or false after a second without one. */
 static bool next_batch(struct fb_keeper *keeper)
 {
-    if (keeper->phase != WORKING)
-        back_off(keeper, 1000);
+    back_off(keeper, 1000, WORKING);
     pthread_mutex_lock(&keeper->lock);
     bool there = keeper->phase == WORKING;
     pthread_mutex_unlock(&keeper->lock);
@@ -291,7 +307,11 @@ struct fb_err fb_keeper_open(const struct fb_config *config, const char *cluster
     keeper->topic = fb_config_text(config, FB_OPT_KAFKA_TOPIC);
     keeper->done_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     pthread_mutex_init(&keeper->lock, NULL);
-    pthread_cond_init(&keeper->change, NULL);
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&keeper->change, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     struct fb_err err = fb_producer_open(
         config, fb_config_text(config, FB_OPT_KAFKA_DEAD_TOPIC), &keeper->dead_letters);
     if (!fb_failed(err))

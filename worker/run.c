@@ -27,11 +27,13 @@
 enum {
     DEATHS_MAX = 2, // analysers that one report may kill
     BATCH_BYTES = 8 << 20,
-    OPEN_BYTES = 64 << 20,
-    HAND_BACK_MS = 5000,      // how long partitions may take to be given back
-    LAST_BATCH_MS = 20000,    // and the last batch at a stop
-    PAUSE_AFTER_SECONDS = 60, // of no room: then the group must see us poll
+    OPEN_BYTES = 64 << 20,      // of messages and analyses, until no more is fetched
+    ANALYSED_BYTES = 128 << 20, // and until no more is analysed
+    HAND_BACK_MS = 5000,        // how long partitions may take to be given back
+    LAST_BATCH_MS = 20000,      // and the last batch at a stop
+    PAUSE_AFTER_SECONDS = 60,   // of no room: then the group must see us poll
     REPORT_SECONDS = 5,
+    STUCK_SECONDS = 120, // far above every wait of the loop
 };
 
 struct worker {
@@ -50,6 +52,7 @@ struct worker {
     bool given_back; // partitions changed while the keeper had a batch
     bool broken;
     _Atomic(const char *) not_ready;
+    _Atomic double turned; // when the loop last did
 };
 
 static volatile sig_atomic_t stop_signals;
@@ -170,9 +173,10 @@ static void on_death(struct fb_task *task, enum fb_death death)
 /* The reasons that a child may give are many, and its text is not to be trusted: one
  * literal stands for all; the words themselves are in the dead letter's own analysis, made
  * at a desk. */
-static void on_analysis(struct fb_task *task, struct fb_span answer)
+static void on_analysis(struct worker *w, struct fb_task *task, struct fb_span answer)
 {
     task->analysis = fb_analysis_unpack(answer);
+    fb_tasks_grow(&w->tasks, task, answer.n);
     task->state = FB_TASK_DONE;
     if (task->analysis == NULL)
         give_up_on(task, "the analyser's answer makes no sense");
@@ -191,14 +195,16 @@ static void on_answer(struct worker *w, const struct fb_answer *answer)
     if (answer->death != FB_ALIVE)
         on_death(task, answer->death);
     else
-        on_analysis(task, answer->answer);
+        on_analysis(w, task, answer->answer);
 }
 
+/* An analysis may be a thousand times its message, so analysing stops when too much of it waits
+ * to be stored; but never the first task, for which all others of its partition wait. */
 static void give_waiting(struct worker *w)
 {
     while (fb_pool_idle(w->pool) > 0) {
         struct fb_task *task = fb_tasks_waiting(&w->tasks);
-        if (task == NULL)
+        if (task == NULL || (w->tasks.bytes >= ANALYSED_BYTES && task != w->tasks.first))
             return;
         if (fb_pool_give(w->pool,
                          (struct fb_span){task->message->payload, task->message->len, 0}, task))
@@ -208,10 +214,15 @@ static void give_waiting(struct worker *w)
     }
 }
 
+static bool has_room(const struct worker *w)
+{
+    return w->tasks.n < 2 * w->batch_max && w->tasks.bytes < OPEN_BYTES;
+}
+
 static void fetch(struct worker *w)
 {
     fb_consumer_clear_fd(w->consumer);
-    bool room = w->tasks.n < 2 * w->batch_max && w->tasks.bytes < OPEN_BYTES;
+    bool room = has_room(w);
     if (room)
         w->no_room_since = 0;
     else if (w->no_room_since == 0)
@@ -221,7 +232,8 @@ static void fetch(struct worker *w)
     if (!room && !pause)
         return;
     size_t wanted = w->batch_max;
-    for (rd_kafka_message_t *m; wanted > 0 && (m = fb_consumer_poll(w->consumer)) != NULL;
+    for (rd_kafka_message_t *m;
+         wanted > 0 && (pause || has_room(w)) && (m = fb_consumer_poll(w->consumer)) != NULL;
          wanted--)
         if (fb_tasks_add(&w->tasks, m, fb_now()) == NULL)
             fb_consumer_rewind(w->consumer); // no memory: come back to it
@@ -232,15 +244,17 @@ static void fetch(struct worker *w)
 static const char *ready(void *arg) { return ((struct worker *)arg)->not_ready; }
 static const char *alive(void *arg)
 {
-    (void)arg;
-    return NULL;
+    const struct worker *w = arg;
+    return fb_now() - w->turned < STUCK_SECONDS ? NULL : "the loop has stopped";
 }
 
 static void look_around(struct worker *w)
 {
     w->not_ready = fb_consumer_partitions(w->consumer) < 0 ? "no assignment from the group yet"
-                   : fb_keeper_away_since(w->keeper) != 0  ? "PostgreSQL is away"
-                                                           : NULL;
+                   : fb_pool_size(w->pool) == fb_pool_missing(w->pool)
+                       ? "no analyser can be started"
+                   : fb_keeper_away_since(w->keeper) != 0 ? "PostgreSQL is away"
+                                                          : NULL;
     if (fb_now() - w->last_report < REPORT_SECONDS)
         return;
     w->last_report = fb_now();
@@ -262,10 +276,12 @@ static void wait_for_something(struct worker *w)
 
 static void step(struct worker *w)
 {
+    w->turned = fb_now();
     fetch(w);
     give_waiting(w);
     wait_for_something(w);
     take_finished(w, 0);
+    w->broken |= fb_consumer_failed(w->consumer) || fb_pool_broken(w->pool);
     if (batch_is_due(w) && !fb_keeper_busy(w->keeper))
         close_batch(w);
     look_around(w);
@@ -369,7 +385,9 @@ int fb_worker_run(const struct fb_config *config, struct fb_pool *pool)
     struct sigaction action = {.sa_handler = on_signal};
     sigaction(SIGTERM, &action, NULL);
     sigaction(SIGINT, &action, NULL);
-    struct worker w = {.config = config, .pool = pool, .not_ready = "starting"};
+    signal(SIGPIPE, SIG_IGN); // whoever reads the log may go away
+    struct worker w = {
+        .config = config, .pool = pool, .not_ready = "starting", .turned = fb_now()};
     fb_tasks_init(&w.tasks);
     fb_tasks_init(&w.orphans);
     w.batch_max = (size_t)fb_config_number(config, FB_OPT_WORKER_BATCH, 1, 10000);
@@ -384,5 +402,5 @@ int fb_worker_run(const struct fb_config *config, struct fb_pool *pool)
         fb_log(FB_LOG_ERROR, "not_started", "reason", err.what, NULL);
     }
     end(&w);
-    return fb_failed(err) || w.broken;
+    return (fb_failed(err) && stop_signals == 0) || w.broken;
 }

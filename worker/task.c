@@ -14,7 +14,7 @@ static void append(struct fb_tasks *tasks, struct fb_task *task)
     *tasks->end = task;
     tasks->end = &task->next;
     tasks->n++;
-    tasks->bytes += task->message->len;
+    tasks->bytes += task->bytes;
 }
 
 struct fb_task *fb_tasks_add(struct fb_tasks *tasks, rd_kafka_message_t *message, double now)
@@ -25,6 +25,7 @@ struct fb_task *fb_tasks_add(struct fb_tasks *tasks, rd_kafka_message_t *message
         return NULL;
     }
     task->message = message;
+    task->bytes = message->len;
     task->since = now;
     task->envelope = fb_envelope_unpack((struct fb_span){message->payload, message->len, 0});
     if (task->envelope == NULL) {
@@ -33,6 +34,12 @@ struct fb_task *fb_tasks_add(struct fb_tasks *tasks, rd_kafka_message_t *message
     }
     append(tasks, task);
     return task;
+}
+
+void fb_tasks_grow(struct fb_tasks *tasks, struct fb_task *task, size_t n)
+{
+    task->bytes += n;
+    tasks->bytes += n;
 }
 
 struct fb_task *fb_tasks_waiting(const struct fb_tasks *tasks)
@@ -97,6 +104,7 @@ void fb_tasks_free_orphan(struct fb_tasks *orphans, struct fb_task *task)
     if (orphans->end == &task->next)
         orphans->end = link;
     orphans->n--;
+    orphans->bytes -= task->bytes;
     free_task(task);
 }
 

@@ -23,6 +23,7 @@ struct fb_task {
     bool dropped;     // its partition was given away while an analyser has it
     bool unanalysed;  // counted, though there is no analysis
     const char *dead; // why it goes to the dead letters; NULL: it does not
+    size_t bytes;     // of the message, and of its analysis
     double since;
     struct fb_task *next;
 };
@@ -34,6 +35,8 @@ struct fb_tasks {
 void fb_tasks_init(struct fb_tasks *tasks);
 /** Take over `message`. NULL: out of memory, the message is destroyed. */
 struct fb_task *fb_tasks_add(struct fb_tasks *tasks, rd_kafka_message_t *message, double now);
+/** The analysis of a task of the list is there and takes `n` bytes. */
+void fb_tasks_grow(struct fb_tasks *tasks, struct fb_task *task, size_t n);
 /** The first that no analyser has had yet; NULL: none. */
 struct fb_task *fb_tasks_waiting(const struct fb_tasks *tasks);
 /** Move up to `max` finished tasks to `*out`, of each partition only those before which

@@ -1,6 +1,8 @@
 /* common/base/hash.c -- SHA-256 and MD5: one block buffer, two compression functions. */
 #include "base/hash.h"
 
+#include "base/sha256_x86.h"
+
 #include <string.h>
 
 static uint32_t rotl(uint32_t x, unsigned n) { return x << n | x >> (32 - n); }
@@ -52,7 +54,7 @@ static const uint32_t sha256_k[64] = {
     0xc67178f2,
 };
 
-static void sha256_block(uint32_t state[8], const uint8_t p[64])
+static void sha256_portable(uint32_t state[8], const uint8_t p[64])
 {
     uint32_t w[64];
     for (size_t i = 0; i < 16; i++)
@@ -84,19 +86,32 @@ static void sha256_block(uint32_t state[8], const uint8_t p[64])
         state[i] += end[i];
 }
 
+static void sha256_fast(uint32_t state[8], const uint8_t p[64])
+{
+    fb_sha256_block_x86(state, p, sha256_k);
+}
+
+static compress_fn *sha256_block(const struct fb_hash *h)
+{
+    return h->portable || !fb_sha256_has_x86() ? sha256_portable : sha256_fast;
+}
+
 void fb_sha256_start(struct fb_hash *h)
 {
     static const uint32_t start[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                                       0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-    h->bytes = 0;
+    *h = (struct fb_hash){0};
     memcpy(h->state, start, sizeof start);
 }
 
-void fb_sha256_add(struct fb_hash *h, const void *p, size_t n) { add(h, p, n, sha256_block); }
+void fb_sha256_add(struct fb_hash *h, const void *p, size_t n)
+{
+    add(h, p, n, sha256_block(h));
+}
 
 void fb_sha256_end(struct fb_hash *h, uint8_t out[FB_SHA256_SIZE])
 {
-    pad(h, sha256_block, 1);
+    pad(h, sha256_block(h), 1);
     for (int i = 0; i < FB_SHA256_SIZE; i++)
         out[i] = (uint8_t)(h->state[i / 4] >> (24 - 8 * (i % 4)));
 }

@@ -5,6 +5,7 @@
  * use it, never to protect anything. A test compares both with OpenSSL.
  */
 #pragma once
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,7 @@ struct fb_hash {
     uint32_t state[8];
     uint64_t bytes; // hashed so far
     uint8_t block[64];
+    bool portable; // do without the processor's own instructions: for tests
 };
 
 void fb_sha256_start(struct fb_hash *h);

@@ -18,7 +18,7 @@ ALLOWED = re.compile("|".join([
     "mem(cpy|move|set|cmp|chr|rchr|mem)",
     "str(len|nlen|cmp|ncmp|chr|rchr|str|spn|cspn|pbrk|casecmp|ncasecmp)",
     "v?snprintf",
-    "__v?snprintf_chk", "__(memcpy|memmove|memset)_chk", "__stack_chk_fail",  # the hardened build
+    "__v?snprintf_chk", "__(memcpy|memmove|memset)_chk", "__stack_chk_fail", "__cpu_(model|features2)",  # the hardened build
     "__(asan|ubsan|tsan|sanitizer|lsan)_[a-z0-9_]+",            # the sanitized builds
     "_GLOBAL_OFFSET_TABLE_",
 ]))

@@ -141,6 +141,14 @@ struct fb_err fb_pool_open(const struct fb_config *config, const struct fb_work 
     return FB_NO_ERR;
 }
 
+size_t fb_pool_missing(const struct fb_pool *pool)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < pool->n; i++)
+        n += pool->slots[i].bell < 0;
+    return n;
+}
+
 bool fb_pool_broken(const struct fb_pool *pool) { return pool->broken; }
 
 size_t fb_pool_size(const struct fb_pool *pool) { return pool->n; }

@@ -32,6 +32,8 @@ const char *fb_death_name(enum fb_death death);
 struct fb_err fb_pool_open(const struct fb_config *config, const struct fb_work *work,
                            struct fb_pool **out);
 size_t fb_pool_size(const struct fb_pool *pool);
+/** How many children could not be started; it is tried again and again. */
+size_t fb_pool_missing(const struct fb_pool *pool);
 /** No child can be replaced any more: the pool is of no use. */
 bool fb_pool_broken(const struct fb_pool *pool);
 size_t fb_pool_idle(const struct fb_pool *pool);

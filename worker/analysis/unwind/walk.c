@@ -187,12 +187,16 @@ static void name_frame(const struct fb_unwinder *w, struct fb_arena *arena, stru
 /* --- the whole ---------------------------------------------------------------------- */
 
 /* Room for all frames that a walk may have, or for as many as half of the arena holds: names
- * and look-ups need the rest. */
+ * and look-ups need the rest. It is not zeroed, since most of it is given back. */
 static struct fb_frame *room_for_frames(struct fb_arena *arena, size_t *cap)
 {
-    size_t half = (arena->cap - arena->used) / 2 / sizeof(struct fb_frame);
+    struct fb_frame *v = FB_NEW(arena, struct fb_frame, 0);
+    size_t half = (arena->cap - arena->used) / 2 / sizeof *v;
     *cap = half < FB_FRAMES_MAX ? half : FB_FRAMES_MAX;
-    return *cap != 0 ? FB_NEW(arena, struct fb_frame, *cap) : NULL;
+    if (v == NULL || *cap == 0)
+        return NULL;
+    (void)fb_arena_take(arena, *cap * sizeof *v);
+    return v;
 }
 
 static void find_frames(struct walk *walk, const struct fb_regs *regs, struct fb_frame *v,
