@@ -48,12 +48,22 @@ void fb_envelope_free(Faultbucket__Envelope *envelope)
         faultbucket__envelope__free_unpacked(envelope, NULL);
 }
 
+static bool is_judgement(const Faultbucket__Judgement *j)
+{
+    enum { LOWEST_CLASS = 1, HIGHEST_CLASS = 4 }; // of analysis.proto
+    return j != NULL && j->class_ >= LOWEST_CLASS && j->class_ <= HIGHEST_CLASS;
+}
+
+static bool is_whole(const Faultbucket__Analysis *a)
+{
+    return a->bucket_key.len == 16 && is_judgement(a->fb1) && is_judgement(a->msec16);
+}
+
 Faultbucket__Analysis *fb_analysis_unpack(struct fb_span message)
 {
     Faultbucket__Analysis *a = unpack(&faultbucket__analysis__descriptor, message);
     bool good =
-        a != NULL && a->schema == FB_ANALYSIS_SCHEMA &&
-        (a->error[0] != 0 || (a->bucket_key.len == 16 && a->fb1 != NULL && a->msec16 != NULL));
+        a != NULL && a->schema == FB_ANALYSIS_SCHEMA && (a->error[0] != 0 || is_whole(a));
     if (a != NULL && !good) {
         fb_analysis_free(a);
         return NULL;

@@ -30,7 +30,7 @@
     X(LAG_MESSAGES, GAUGE, "faultbucket_worker_lag_messages", "partition",                     \
       "messages between the log's end and our offset")                                         \
     X(LAG_SECONDS, GAUGE, "faultbucket_worker_lag_seconds", "",                                \
-      "age of the newest report that was stored")                                              \
+      "how long the oldest report here has waited")                                            \
     X(WORKER_REPORTS, COUNTER, "faultbucket_worker_reports_total", "outcome",                  \
       "reports: counted, duplicate, unanalysed, dead")                                         \
     X(ANALYSIS_SECONDS, HISTOGRAM, "faultbucket_worker_analysis_seconds", "format",            \

@@ -22,6 +22,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -248,6 +249,19 @@ static const char *alive(void *arg)
     return fb_now() - w->turned < STUCK_SECONDS ? NULL : "the loop has stopped";
 }
 
+/* How long the oldest report here has waited since ingest accepted it. */
+static void report_lag(const struct worker *w)
+{
+    static const double us_per_second = 1e6;
+    const struct fb_task *oldest = w->tasks.first;
+    while (oldest != NULL && oldest->envelope == NULL)
+        oldest = oldest->next;
+    double since =
+        oldest != NULL ? (double)oldest->envelope->received_at_us / us_per_second : 0;
+    double waits = oldest != NULL ? (double)time(NULL) - since : 0;
+    fb_metric_set(FB_METRIC_LAG_SECONDS, "", waits > 0 ? waits : 0);
+}
+
 static void look_around(struct worker *w)
 {
     w->not_ready = fb_consumer_partitions(w->consumer) < 0 ? "no assignment from the group yet"
@@ -258,6 +272,7 @@ static void look_around(struct worker *w)
     if (fb_now() - w->last_report < REPORT_SECONDS)
         return;
     w->last_report = fb_now();
+    report_lag(w);
     fb_consumer_report(w->consumer);
 }
 

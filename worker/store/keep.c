@@ -8,6 +8,7 @@
  */
 #include "base/sort.h"
 #include "log.h"
+#include "metrics.h"
 #include "store/resolve.h"
 
 #include <stdlib.h>
@@ -352,9 +353,9 @@ static struct fb_err keep_batch(struct keep *k, size_t *bad)
     choose_samples(k);
     char state[6];
     int tries = 0;
-    do
-        err = attempt(k, 0, k->batch->n_rows, false, state);
-    while (++tries < ATTEMPTS && err.code == FB_UNAVAILABLE && strncmp(state, "40", 2) == 0);
+    while (fb_failed(err = attempt(k, 0, k->batch->n_rows, false, state)) &&
+           ++tries < ATTEMPTS && err.code == FB_UNAVAILABLE && strncmp(state, "40", 2) == 0)
+        fb_metric_add(FB_METRIC_PG_RETRIES, state, 1);
     if (err.code == FB_MALFORMED)
         err = find_bad(k, err, bad);
     if (fb_failed(err))

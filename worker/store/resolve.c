@@ -4,6 +4,9 @@
  */
 #include "store/resolve.h"
 
+#include "analysis.h"
+#include "metrics.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,6 +109,13 @@ static void put_buckets(struct fb_store *store, const struct fb_item *items, siz
     }
 }
 
+static void count_new(const struct fb_item *item)
+{
+    const char *class =
+        item->a != NULL ? fb_class_name((enum fb_class)item->a->fb1->class_) : NULL;
+    fb_metric_add(FB_METRIC_BUCKETS_CREATED, class != NULL ? class : "NOT_JUDGED", 1);
+}
+
 static size_t take_buckets(struct fb_store *store, struct fb_item *items, size_t n,
                            const PGresult *rows)
 {
@@ -122,8 +132,10 @@ static size_t take_buckets(struct fb_store *store, struct fb_item *items, size_t
         item->bucket_id = number_at(rows, at, 1);
         item->samples = (uint32_t)number_at(rows, at, 2);
         if (PQgetvalue(rows, at, 3)[0] == 't' &&
-            fb_cache_get(&store->buckets, item->cache_key) == NULL)
+            fb_cache_get(&store->buckets, item->cache_key) == NULL) {
             made++;
+            count_new(item);
+        }
         fb_cache_put(&store->buckets, item->cache_key, item->bucket_id, item->samples);
     }
     free(place);

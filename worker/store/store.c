@@ -3,6 +3,7 @@
 #include "store/store.h"
 
 #include "log.h"
+#include "metrics.h"
 #include "now.h"
 #include "store/session.h"
 #include "store/statements.h"
@@ -212,7 +213,13 @@ struct fb_err fb_store_rollup(struct fb_store *store)
     char most[16];
     snprintf(most, sizeof most, "%d", ROLLUP_MOST);
     const char *args[] = {most};
-    err = fb_pg_run(store->db, "SELECT fb_rollup($1::integer)", 1, args, NULL);
+    PGresult *moved;
+    err = fb_pg_run(store->db, "SELECT fb_rollup($1::integer)", 1, args, &moved);
+    if (!fb_failed(err)) {
+        if (!PQgetisnull(moved, 0, 0)) // NULL: another worker was at it
+            fb_metric_set(FB_METRIC_ROLLUP_ROWS, "", strtod(PQgetvalue(moved, 0, 0), NULL));
+        PQclear(moved);
+    }
     if (!fb_failed(err))
         err = fb_pg_run(store->db, "SELECT fb_make_partitions()", 0, NULL, NULL);
     return err;
