@@ -25,7 +25,7 @@ static struct job envelope(struct fb_span dump, uint64_t claim, bool damage)
     static uint8_t id[16], key[16];
     static char machine[] = "m-1", product[] = "Editor", ver_name[] = "ver", ver[] = "4.2";
     size_t room = ZSTD_compressBound(dump.n);
-    uint8_t *packed = malloc(room);
+    uint8_t *packed = calloc(1, room);
     size_t n = dump.n != 0 ? ZSTD_compress(packed, room, dump.p, dump.n, 1) : 0;
     if (damage)
         packed[n / 2] ^= 0x55;
