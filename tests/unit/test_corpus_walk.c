@@ -44,6 +44,7 @@ static struct {
 static const char *corpus;
 static uint8_t *room;
 static bool verbose;
+static size_t handles[FB_ARCH_OTHER]; // Capstone's, opened when needed
 
 static struct fb_span slurp(const char *path)
 {
@@ -57,6 +58,15 @@ static struct fb_span slurp(const char *path)
     n = fread(p, 1, n, f);
     fclose(f);
     return (struct fb_span){p, n, 0};
+}
+
+static size_t handle_for(enum fb_arch arch)
+{
+    if (arch >= FB_ARCH_OTHER)
+        return 0;
+    if (handles[arch] == 0)
+        handles[arch] = fb_disasm_open(arch);
+    return handles[arch];
 }
 
 /* The crashing thread of a dump; an empty stack when there is none. */
@@ -73,7 +83,7 @@ static void walk(struct walked *w, const char *folder, const char *name)
     const struct fb_thread *thread = &w->dump.threads.v[w->dump.crashing];
     const struct fb_regs *regs =
         w->dump.exception.regs.valid != 0 ? &w->dump.exception.regs : &thread->regs;
-    struct fb_walk_env env = {.dump = &w->dump};
+    struct fb_walk_env env = {.dump = &w->dump, .capstone = handle_for(w->dump.system.arch)};
     CHECK(name, !fb_failed(fb_walk(&env, thread, regs, &w->arena, &w->stack)));
 }
 
@@ -270,7 +280,7 @@ static size_t walk_threads(const char *folder, const char *name)
     struct walked w;
     size_t frames = 0;
     walk(&w, folder, name);
-    struct fb_walk_env env = {.dump = &w.dump};
+    struct fb_walk_env env = {.dump = &w.dump, .capstone = handle_for(w.dump.system.arch)};
     for (size_t t = 0; t < w.dump.threads.n; t++) {
         const struct fb_thread *thread = &w.dump.threads.v[t];
         struct fb_stack s = {0};
@@ -317,6 +327,8 @@ int main(int argc, char **argv)
     compare_all(&same, &of_same);
     walk_everything();
     free(room);
+    for (size_t i = 0; i < COUNT(handles); i++)
+        fb_disasm_close(handles[i]);
     if (of_winfault == 0 && of_same == 0)
         return check_skip("no corpus; set FAULTBUCKET_CORPUS to its folder");
     printf("true top-%d stacks: winfault %d of %d, traced %d of %d\n", TOP, winfault,

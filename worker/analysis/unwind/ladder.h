@@ -22,6 +22,7 @@ struct fb_unwinder { // what stays the same during one walk
 typedef bool fb_unwind_fn(const struct fb_unwinder *w, const struct fb_frame *callee,
                           struct fb_regs *caller);
 fb_unwind_fn fb_unwind_bad_call, fb_unwind_leaf, fb_unwind_lr;   // leaf.c
+fb_unwind_fn fb_unwind_code;                                     // code.c
 fb_unwind_fn fb_unwind_fp, fb_unwind_fp_arm, fb_unwind_fp_thumb; // fp.c
 fb_unwind_fn fb_unwind_scan;                                     // scan.c
 
