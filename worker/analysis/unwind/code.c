@@ -50,10 +50,11 @@ struct emulation {
     int ip, sp, bp;
     uint64_t callee_saved;
     size_t left; // instructions
-    fb_addr seen[SEEN_SLOTS];
-    struct path waiting[PATHS_MAX];
-    size_t n_waiting;
+    size_t n_waiting, n_seen;
     struct answer answer[FB_EVIDENCE_PROVED + 1]; // the best by its evidence
+    uint16_t slot[SEEN_SLOTS];                    // of the hash table: 1 + index in `seen`
+    fb_addr seen[INSTRUCTIONS_MAX];               // from here on, nothing needs to be zeroed
+    struct path waiting[PATHS_MAX];
 };
 
 /* --- registers and words ------------------------------------------------------------ */
@@ -300,16 +301,18 @@ static void end(struct emulation *e, struct path *p, const struct fb_step *s)
 
 /* --- all paths ---------------------------------------------------------------------- */
 
-/* @return whether `a` is new. The table has room for all that can be decoded. */
+/* @return whether `a` is new and there is room for it */
 static bool first_time(struct emulation *e, fb_addr a)
 {
     static const uint32_t spread = 0x9E3779B1; // of the golden ratio
     size_t i = (size_t)((uint32_t)a * spread >> 16) % SEEN_SLOTS;
-    while (e->seen[i] != 0 && e->seen[i] != a)
+    while (e->slot[i] != 0 && e->seen[e->slot[i] - 1] != a)
         i = (i + 1) % SEEN_SLOTS;
-    bool fresh = e->seen[i] == 0;
-    e->seen[i] = a;
-    return fresh;
+    if (e->slot[i] != 0 || e->n_seen == INSTRUCTIONS_MAX)
+        return false;
+    e->seen[e->n_seen++] = a;
+    e->slot[i] = (uint16_t)e->n_seen;
+    return true;
 }
 
 static void wait(struct emulation *e, const struct path *p, fb_addr at)
@@ -358,12 +361,21 @@ static void follow_all(struct emulation *e)
     }
 }
 
-static struct emulation *begin(const struct fb_unwinder *w, const struct fb_frame *callee)
+/* Room for an emulation, of which only the beginning is zeroed. */
+static struct emulation *room(struct fb_arena *arena)
+{
+    struct emulation *e = FB_NEW(arena, struct emulation, 0);
+    if (e == NULL || arena->cap - arena->used < sizeof *e)
+        return NULL;
+    (void)fb_arena_take(arena, sizeof *e);
+    memset(e, 0, offsetof(struct emulation, seen));
+    return e;
+}
+
+static void begin(struct emulation *e, const struct fb_unwinder *w,
+                  const struct fb_frame *callee)
 {
     const struct fb_system *system = &w->env->dump->system;
-    struct emulation *e = FB_NEW(w->arena, struct emulation, 1);
-    if (e == NULL)
-        return NULL;
     e->w = w;
     e->arch = system->arch;
     e->word = w->names->word;
@@ -371,39 +383,46 @@ static struct emulation *begin(const struct fb_unwinder *w, const struct fb_fram
     e->sp = w->names->sp;
     e->bp = w->names->fp;
     e->callee_saved = fb_ladder_for(system->arch, system->os)->callee_saved;
-    e->left = INSTRUCTIONS_MAX;
+    e->left = *w->instructions < INSTRUCTIONS_MAX ? *w->instructions : INSTRUCTIONS_MAX;
     bool exact = callee->trust == FB_TRUST_CONTEXT || callee->trust == FB_TRUST_CFI;
-    bool loose = e->arch == FB_X86 && !exact;
-    e->waiting[e->n_waiting++] = (struct path){
-        .ip = callee->resume, .regs = callee->regs, .loose = loose, .fresh = loose};
-    return e;
+    struct path *p = &e->waiting[e->n_waiting++];
+    p->ip = callee->resume;
+    p->regs = callee->regs;
+    p->n = 0;
+    p->full = false;
+    p->loose = p->fresh = e->arch == FB_X86 && !exact;
 }
 
 static bool best(const struct emulation *e, struct fb_regs *caller)
 {
-    for (int i = FB_EVIDENCE_PROVED; i >= FB_EVIDENCE_LIKELY; i--)
-        if (e->answer[i].found) {
-            *caller = e->answer[i].regs;
-            return !e->answer[i].disputed;
-        }
-    return false;
+    const struct answer *a = &e->answer[FB_EVIDENCE_PROVED];
+    if (!a->found)
+        a = &e->answer[FB_EVIDENCE_LIKELY];
+    if (!a->found || a->disputed)
+        return false;
+    *caller = a->regs;
+    return true;
+}
+
+static bool at_hand(const struct fb_unwinder *w, fb_addr a)
+{
+    return w->env->capstone != 0 && *w->instructions != 0 &&
+           fb_memory_at(&w->env->dump->memory, a, 1).n != 0 && fb_may_execute(w, a);
 }
 
 bool fb_unwind_code(const struct fb_unwinder *w, const struct fb_frame *callee,
                     struct fb_regs *caller)
 {
-    if (w->env->capstone == 0 || !fb_may_execute(w, callee->resume) ||
-        fb_memory_at(&w->env->dump->memory, callee->resume, 1).n == 0)
-        return false;
     size_t before = w->arena->used;
-    struct emulation *e = begin(w, callee);
-    if (e == NULL)
-        return false;
-    follow_all(e);
-    struct fb_regs found;
-    bool sure = best(e, &found);
+    struct emulation *e = at_hand(w, callee->resume) ? room(w->arena) : NULL;
+    bool sure = false;
+    if (e != NULL) {
+        begin(e, w, callee);
+        size_t left = e->left;
+        follow_all(e);
+        *w->instructions -= left - e->left;
+        sure = best(e, caller);
+    }
     fb_arena_give_back(w->arena, w->arena->used - before);
-    if (sure)
-        *caller = found;
     return sure;
 }

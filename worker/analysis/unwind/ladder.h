@@ -14,6 +14,7 @@ struct fb_unwinder { // what stays the same during one walk
     struct fb_span stack; // the captured bytes of the stack
     fb_addr stack_start;
     fb_addr code_start, code_end; // of all modules: a cheap first answer
+    size_t *instructions;         // that code.c may still decode
     uint64_t not_address;         // bits that a pointer may carry besides its address
 };
 
