@@ -393,10 +393,11 @@ static void begin(struct emulation *e, const struct fb_unwinder *w,
     p->loose = p->fresh = e->arch == FB_X86 && !exact;
 }
 
-static bool best(const struct emulation *e, struct fb_regs *caller)
+/* From a frame that was scanned for, a mere likelihood would be a guess upon a guess. */
+static bool best(const struct emulation *e, bool guessed, struct fb_regs *caller)
 {
     const struct answer *a = &e->answer[FB_EVIDENCE_PROVED];
-    if (!a->found)
+    if (!a->found && !guessed)
         a = &e->answer[FB_EVIDENCE_LIKELY];
     if (!a->found || a->disputed)
         return false;
@@ -421,7 +422,7 @@ bool fb_unwind_code(const struct fb_unwinder *w, const struct fb_frame *callee,
         size_t left = e->left;
         follow_all(e);
         *w->instructions -= left - e->left;
-        sure = best(e, caller);
+        sure = best(e, callee->trust == FB_TRUST_SCAN, caller);
     }
     fb_arena_give_back(w->arena, w->arena->used - before);
     return sure;
