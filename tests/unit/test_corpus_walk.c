@@ -40,7 +40,8 @@ static struct {
     {"win-exec_av_on_stack.dmp",
      "code on the stack was called: the return address is on top of it, not up the ebp chain", 0},
     {"win-mini-x86.dmp",
-     "main keeps its arguments' place in ebp: `lea esp,[ebp+0xcc]; pop ebp; ret` leads to its "
+     "main's ebp does not point at the saved one: `lea esp,[ebp+0xcc]; pop ebp; ret` leads to "
+     "its "
      "caller, and "
      "from there to the first frame of the thread",                                            0},
     {"linux-raise_sigabrt.dmp",

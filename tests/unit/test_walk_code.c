@@ -42,6 +42,7 @@ struct row {
     uint64_t sp;        // of the caller that the code leads to, 0: it leads to none
     uint64_t caller_bx; // 0: does not matter
     uint64_t caller_bp; // likewise
+    uint64_t all;       // what all other words are
 };
 
 /* clang-format off */
@@ -308,7 +309,8 @@ static void walk_code(const struct row *row, size_t n, struct fb_arena *arena,
     fb_reg_set(&regs, row->arch == FB_X86 ? FB_EBX : FB_RBX, BX);
     if (row->bp != 0)
         fb_reg_set(&regs, names->fp, row->bp);
-    memset(stack, 0, sizeof stack);
+    for (size_t i = 0; i < sizeof stack / names->word; i++)
+        put_word(names->word, i, row->all);
     for (size_t i = 0; i < WORDS; i++)
         if (row->stack[i].value != 0)
             put_word(names->word, row->stack[i].at, row->stack[i].value);
@@ -360,6 +362,23 @@ static void limits(uint8_t *room)
     }
 }
 
+/* A stack that costs all that one frame may cost, frame by frame. */
+static void walk_is_bounded(uint8_t *room)
+{
+    enum { INSTRUCTIONS = 512, OF_WALK = 16384 };
+    struct row row = {.name = "bound", .arch = FB_AMD64, .all = CODE};
+    struct fb_arena arena = {.base = room, .cap = ROOM};
+    struct fb_stack s = {0};
+    size_t found = 0;
+    memset(code, 0x90, INSTRUCTIONS);
+    code[INSTRUCTIONS - 1] = 0xC3;
+    walk_code(&row, INSTRUCTIONS, &arena, &s);
+    for (size_t i = 1; i < s.n; i++)
+        found += strcmp(s.v[i].method, "code") == 0;
+    CHECK("bound", found == OF_WALK / INSTRUCTIONS);
+    fb_arena_reset(&arena);
+}
+
 /* Conditions upon conditions, and stores upon stores: more than there is room for. */
 static void many(uint8_t *room)
 {
@@ -391,6 +410,7 @@ int main(void)
     handles[FB_AMD64] = fb_disasm_open(FB_AMD64);
     follow_rows(room);
     limits(room);
+    walk_is_bounded(room);
     many(room);
     fb_disasm_close(handles[FB_X86]);
     fb_disasm_close(handles[FB_AMD64]);

@@ -315,7 +315,7 @@ static bool first_time(struct emulation *e, fb_addr a)
     return true;
 }
 
-static void wait(struct emulation *e, const struct path *p, fb_addr at)
+static void put_off(struct emulation *e, const struct path *p, fb_addr at)
 {
     if (e->n_waiting == PATHS_MAX)
         return;
@@ -334,7 +334,7 @@ static bool follow(struct emulation *e, struct path *p, const struct fb_step *s)
         call(e, p, s);
         return true;
     case FB_STEP_BRANCH:
-        wait(e, p, next);
+        put_off(e, p, next);
         p->ip = s->target;
         return s->target_known;
     case FB_STEP_JUMP:
