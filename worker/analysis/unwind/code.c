@@ -222,8 +222,7 @@ static void call(struct emulation *e, struct path *p, const struct fb_step *s)
 }
 
 /* Folklore: gcc takes arguments off the stack by itself, and so takes back what a callee has
- * popped: `sub esp, n` behind a call undoes it. `add esp, n` there says that it has popped
- * nothing. */
+ * popped: `sub esp, n` behind a call undoes it. */
 static bool undoes_pop(const struct emulation *e, struct path *p, const struct fb_step *s)
 {
     bool fresh = p->fresh;
