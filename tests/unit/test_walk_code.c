@@ -22,7 +22,8 @@ enum {
     STACK = 0x10000,
     STACK_SIZE = 4096,
     WORDS = 10,
-    BX = 0xB0B0, // of the callee
+    AX = 0xA0A0, // of the callee
+    BX = 0xB0B0, // likewise
     LOST = 1     // the caller's is not known
 };
 #define AT32(i) (STACK + (i)*UINT64_C(4))
@@ -115,9 +116,9 @@ static const struct row rows[] = {
     {"restored by a load", FB_AMD64,
      .code = "48 8b 5c 24 10 48 83 c4 08 c3",
      .stack = {{1, LIKELY}, {2, 0x77}}, .sp = AT64(2), .caller_bx = 0x77},
-    // > mov ebx,1; ret
+    // > mov ebx,eax; ret
     {"half a register is none", FB_AMD64,
-     .code = "bb 01 00 00 00 c3",
+     .code = "89 c3 c3",
      .stack = {{0, LIKELY}}, .sp = AT64(1), .caller_bx = LOST},
     // > call q; mov rbx,rax; ret; q: ret
     {"what a call may destroy", FB_AMD64,
@@ -203,9 +204,9 @@ static const struct row rows[] = {
     {"sp is lost and found", FB_AMD64,
      .code = "48 29 c4 48 89 ec 5d c3",
      .bp = AT64(4), .stack = {{4, AT64(9)}, {5, LIKELY}}, .sp = AT64(6), .caller_bp = AT64(9)},
-    // > pushw 5; add rsp,2; ret
+    // > pushw 5; add rsp,8; ret
     {"16 bits are pushed", FB_AMD64,
-     .code = "66 6a 05 48 83 c4 02 c3",
+     .code = "66 6a 05 48 83 c4 08 c3",
      .stack = {{0, LIKELY}}},
     // > popa; ret
     {"all registers are popped", FB_X86,
@@ -278,10 +279,10 @@ static size_t bytes_of(const char *hex, uint8_t *out)
     return n;
 }
 
-static void put_word(size_t word, size_t at, uint64_t value)
+static void put_word(uint8_t *to, size_t word, uint64_t value)
 {
     for (size_t i = 0; i < word; i++)
-        stack[at * word + i] = (uint8_t)(value >> (8 * i));
+        to[i] = (uint8_t)(value >> (8 * i));
 }
 
 static void walk_code(const struct row *row, size_t n, struct fb_arena *arena,
@@ -306,14 +307,15 @@ static void walk_code(const struct row *row, size_t n, struct fb_arena *arena,
     struct fb_regs regs = {.arch = row->arch};
     fb_reg_set(&regs, names->ip, CODE + row->at);
     fb_reg_set(&regs, names->sp, STACK);
+    fb_reg_set(&regs, row->arch == FB_X86 ? FB_EAX : FB_RAX, AX);
     fb_reg_set(&regs, row->arch == FB_X86 ? FB_EBX : FB_RBX, BX);
     if (row->bp != 0)
         fb_reg_set(&regs, names->fp, row->bp);
     for (size_t i = 0; i < sizeof stack / names->word; i++)
-        put_word(names->word, i, row->all);
+        put_word(stack + i * names->word, names->word, row->all);
     for (size_t i = 0; i < WORDS; i++)
         if (row->stack[i].value != 0)
-            put_word(names->word, row->stack[i].at, row->stack[i].value);
+            put_word(stack + row->stack[i].at * names->word, names->word, row->stack[i].value);
     struct fb_walk_env env = {.dump = &dump, .capstone = handles[row->arch]};
     CHECK(row->name, !fb_failed(fb_walk(&env, &thread, &regs, arena, out)));
 }
@@ -358,6 +360,27 @@ static void limits(uint8_t *room)
         walk_code(&row, nops + 1, &arena, &s);
         bool found = s.n > 1 && strcmp(s.v[1].method, "code") == 0;
         CHECK("limit", found == (nops < INSTRUCTIONS));
+        fb_arena_reset(&arena);
+    }
+}
+
+/* Callees are asked what they pop: that counts as well. */
+static void callees_count(uint8_t *room)
+{
+    enum { CALLS = 16, CALL_SIZE = 5, CALLEE = CALLS * CALL_SIZE + 1, NOPS = 60 };
+    struct row row = {.name = "callees", .arch = FB_X86, .stack = {{0, LIKELY}}};
+    for (size_t calls = 1; calls <= CALLS; calls += CALLS - 1) {
+        struct fb_arena arena = {.base = room, .cap = ROOM};
+        struct fb_stack s = {0};
+        memset(code, 0x90, CODE_MAX);
+        for (size_t i = 0; i < calls; i++) {
+            code[i * CALL_SIZE] = 0xE8;
+            put_word(&code[i * CALL_SIZE + 1], 4, CALLEE - (i + 1) * CALL_SIZE);
+        }
+        code[CALLEE - 1] = code[CALLEE + NOPS] = 0xC3;
+        walk_code(&row, CALLEE + NOPS + 1, &arena, &s);
+        bool found = s.n > 1 && strcmp(s.v[1].method, "code") == 0;
+        CHECK("callees", found == (calls == 1));
         fb_arena_reset(&arena);
     }
 }
@@ -410,6 +433,7 @@ int main(void)
     handles[FB_AMD64] = fb_disasm_open(FB_AMD64);
     follow_rows(room);
     limits(room);
+    callees_count(room);
     walk_is_bounded(room);
     many(room);
     fb_disasm_close(handles[FB_X86]);
