@@ -8,6 +8,7 @@
  */
 #include "minidump/minidump.h"
 #include "support/check.h"
+#include "support/whole.h"
 
 #include <ctype.h>
 #include <glob.h>
@@ -386,19 +387,6 @@ static void compare(const char *dump, const struct facts *ours, const struct fac
 
 static uint8_t *arena_block;
 
-static struct fb_span load(const char *path)
-{
-    FILE *file = fopen(path, "rb");
-    if (file == NULL || fseek(file, 0, SEEK_END) != 0)
-        return (struct fb_span){0};
-    long n = ftell(file);
-    rewind(file);
-    uint8_t *p = malloc(n > 0 ? (size_t)n : 1); // exactly as long as the file
-    bool good = p != NULL && n > 0 && fread(p, 1, (size_t)n, file) == (size_t)n;
-    fclose(file);
-    return (struct fb_span){p, good ? (size_t)n : 0, 0};
-}
-
 static void check_dump(const char *folder, const char *path)
 {
     static struct fb_notes notes;
@@ -407,7 +395,7 @@ static void check_dump(const char *folder, const char *path)
     char name[128], reference[1024];
     snprintf(name, sizeof name, "%s", last_component(path));
     name[strlen(name) - 4] = 0;
-    struct fb_span file = load(path);
+    struct fb_span file = whole_file(path);
     struct fb_arena arena = {.base = arena_block, .cap = ARENA_SIZE};
     notes = (struct fb_notes){0};
     struct fb_err err = fb_minidump_read(file, &arena, &notes, &dump);
@@ -431,7 +419,7 @@ static void check_dump(const char *folder, const char *path)
     forget(&first);
     forget(&second);
     fb_arena_reset(&arena);
-    free((void *)(uintptr_t)file.p);
+    whole_free(file);
 }
 
 /* A clean end, with a reason where there is no report. */
@@ -439,7 +427,7 @@ static void check_malformed(const char *path)
 {
     static struct fb_notes notes;
     struct fb_dump dump;
-    struct fb_span file = load(path);
+    struct fb_span file = whole_file(path);
     struct fb_arena arena = {.base = arena_block, .cap = ARENA_SIZE};
     notes = (struct fb_notes){0};
     struct fb_err err = fb_minidump_read(file, &arena, &notes, &dump);
@@ -449,7 +437,7 @@ static void check_malformed(const char *path)
     printf("%-42s %s, %zu notes\n", last_component(path), fb_failed(err) ? err.what : "read",
            notes.n);
     fb_arena_reset(&arena);
-    free((void *)(uintptr_t)file.p);
+    whole_free(file);
 }
 
 int main(void)

@@ -6,6 +6,7 @@
  * none outlives its reason.
  */
 #include "support/check.h"
+#include "support/whole.h"
 #include "symbols/symfile.h"
 
 #include <dirent.h>
@@ -45,21 +46,6 @@ static bool is_different(const char *file, const char *address)
         }
     }
     return false;
-}
-
-static struct fb_span slurp(const char *path)
-{
-    FILE *f = fopen(path, "rb");
-    if (f == NULL)
-        return (struct fb_span){0};
-    fseek(f, 0, SEEK_END);
-    size_t n = (size_t)ftell(f);
-    rewind(f);
-    uint8_t *p = malloc(n + 1);
-    n = fread(p, 1, n, f);
-    fclose(f);
-    p[n] = 0;
-    return (struct fb_span){p, n, 0};
 }
 
 static size_t split(char *line, char *field[FIELDS])
@@ -132,7 +118,7 @@ static void compare_file(const char *corpus, const char *name, uint8_t *room)
         corrupt |= strcmp(line, "load\tok\tcorrupt\n") == 0;
     }
     snprintf(path, sizeof path, "%s/%s", corpus, symbols);
-    struct fb_span text = slurp(path);
+    struct fb_span text = whole_file(path);
     struct fb_arena arena = {.base = room, .cap = ROOM};
     struct fb_symfile *sym = NULL;
     struct fb_err err = fb_symfile_read(text, &arena, &sym);
@@ -146,7 +132,7 @@ static void compare_file(const char *corpus, const char *name, uint8_t *room)
     fb_arena_reset(&arena);
     if (expected != NULL)
         fclose(expected);
-    free((void *)(uintptr_t)text.p);
+    whole_free(text);
 }
 
 int main(void)

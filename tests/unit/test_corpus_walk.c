@@ -8,6 +8,7 @@
 #include "disasm/insn.h"
 #include "minidump/minidump.h"
 #include "support/check.h"
+#include "support/whole.h"
 #include "unwind/walk.h"
 
 #include <dirent.h>
@@ -56,20 +57,6 @@ static uint8_t *room;
 static bool verbose;
 static size_t handles[FB_ARCH_OTHER]; // Capstone's, opened when needed
 
-static struct fb_span slurp(const char *path)
-{
-    FILE *f = fopen(path, "rb");
-    if (f == NULL)
-        return (struct fb_span){0};
-    fseek(f, 0, SEEK_END);
-    size_t n = (size_t)ftell(f);
-    rewind(f);
-    uint8_t *p = malloc(n + 1);
-    n = fread(p, 1, n, f);
-    fclose(f);
-    return (struct fb_span){p, n, 0};
-}
-
 static size_t handle_for(enum fb_arch arch)
 {
     if (arch >= FB_ARCH_OTHER)
@@ -85,7 +72,7 @@ static void walk(struct walked *w, const char *folder, const char *name)
     char path[4096];
     snprintf(path, sizeof path, "%s/%s/%s", corpus, folder, name);
     memset(w, 0, sizeof *w);
-    w->file = slurp(path);
+    w->file = whole_file(path);
     w->arena = (struct fb_arena){.base = room, .cap = ROOM};
     struct fb_err err = fb_minidump_read(w->file, &w->arena, &w->notes, &w->dump);
     if (fb_failed(err) || w->dump.crashing >= w->dump.threads.n)
@@ -100,7 +87,7 @@ static void walk(struct walked *w, const char *folder, const char *name)
 static void forget(struct walked *w)
 {
     fb_arena_reset(&w->arena);
-    free((void *)(uintptr_t)w->file.p);
+    whole_free(w->file);
 }
 
 static void print_stack(const char *name, const struct fb_stack *stack, const char *truth)

@@ -9,6 +9,7 @@
 #include "exploitability/exploitability.h"
 #include "minidump/minidump.h"
 #include "support/check.h"
+#include "support/whole.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -90,21 +91,11 @@ static bool has_signal(const struct fb_exploitability *x, const char *name)
     return false;
 }
 
-static uint8_t *read_file(const char *folder, const char *name, size_t *n)
+static struct fb_span dump_file(const char *folder, const char *name)
 {
     char path[4096];
     snprintf(path, sizeof path, "%s/minidumps/%s.dmp", folder, name);
-    FILE *file = fopen(path, "rb");
-    if (file == NULL)
-        return NULL;
-    fseek(file, 0, SEEK_END);
-    *n = (size_t)ftell(file);
-    rewind(file);
-    uint8_t *p = malloc(*n);
-    if (p != NULL && fread(p, 1, *n, file) != *n)
-        *n = 0;
-    fclose(file);
-    return p;
+    return whole_file(path);
 }
 
 /* In any smaller block than the one that sufficed it must say LIMIT. */
@@ -146,13 +137,13 @@ int main(void)
     uint8_t *room = malloc(ROOM);
     size_t found = 0;
     for (size_t i = 0; room != NULL && i < COUNT(rows); i++) {
-        size_t n = 0;
-        uint8_t *p = read_file(corpus != NULL ? corpus : "../shared/corpus", rows[i].file, &n);
-        if (p == NULL)
+        struct fb_span file =
+            dump_file(corpus != NULL ? corpus : "../shared/corpus", rows[i].file);
+        if (file.n == 0)
             continue;
         found++;
-        check_dump(i, (struct fb_span){p, n, 0}, room);
-        free(p);
+        check_dump(i, file, room);
+        whole_free(file);
     }
     free(room);
     if (found == 0)

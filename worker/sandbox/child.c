@@ -36,9 +36,8 @@ static void limit(int what, rlim_t n)
 static void close_all_but(int bell)
 {
     // Who was taken over shall not write our log. A sanitizer needs its stderr.
-    int nowhere = open("/dev/null", O_RDWR);
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO && CAN_LIMIT_MEMORY; fd++)
-        dup2(nowhere, fd);
+        dup2(open("/dev/null", O_RDWR), fd);
     dup2(bell, 3);
     close_range(4, ~0U, 0);
 }
