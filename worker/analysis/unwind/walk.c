@@ -201,6 +201,13 @@ static struct fb_frame *room_for_frames(struct fb_arena *arena, size_t *cap)
     return v;
 }
 
+/* What one walk may decode of what is left for all. */
+static size_t allowance(const struct fb_walk_env *env)
+{
+    bool enough = env->instructions == NULL || *env->instructions > INSTRUCTIONS_MAX;
+    return enough ? INSTRUCTIONS_MAX : *env->instructions;
+}
+
 static void find_frames(struct walk *walk, const struct fb_regs *regs, struct fb_frame *v,
                         size_t cap, struct fb_stack *out)
 {
@@ -228,9 +235,11 @@ struct fb_err fb_walk(const struct fb_walk_env *env, const struct fb_thread *thr
     if (v == NULL)
         return FB_FAIL(LIMIT, "no room for the frames of a thread", 0);
     walk.w = unwinder(env, thread, regs, arena);
-    walk.instructions = INSTRUCTIONS_MAX;
+    size_t allowed = walk.instructions = allowance(env);
     walk.w.instructions = &walk.instructions;
     find_frames(&walk, regs, v, cap, out);
+    if (env->instructions != NULL)
+        *env->instructions -= allowed - walk.instructions;
     fb_arena_give_back(arena, (cap - out->n) * sizeof *v);
     for (size_t i = 0; i < out->n; i++)
         name_frame(&walk.w, arena, &v[i]);
