@@ -13,7 +13,10 @@
 #include "minidump/minidump.h"
 #include "unwind/walk.h"
 
-enum { THREADS_WALKED_MAX = 512 };
+enum {
+    THREADS_WALKED_MAX = 512,
+    INSTRUCTIONS_MAX = 128 * 1024 // decoded to walk them all
+};
 
 void fb_analyze_open(struct fb_analyze_input *in)
 {
@@ -91,8 +94,9 @@ struct fb_err fb_analyze(const struct fb_analyze_input *in, struct fb_arena *are
     if (fb_failed(err))
         return err;
     enum fb_arch arch = a->dump.system.arch;
+    size_t instructions = INSTRUCTIONS_MAX;
     struct fb_walk_env env = {&a->dump, in->symbols,
-                              arch < FB_ARCH_OTHER ? in->capstone[arch] : 0};
+                              arch < FB_ARCH_OTHER ? in->capstone[arch] : 0, &instructions};
     err = walk_all(&env, arena, a);
     if (!fb_failed(err))
         err = fb_judge(a, env.capstone, arena);

@@ -71,6 +71,37 @@ void fb_disasm_close(size_t handle);
 bool fb_disasm(size_t handle, enum fb_arch arch, struct fb_span code, fb_addr address,
                const struct fb_regs *regs, struct fb_arena *arena, struct fb_insn *out);
 
+/* What an instruction does to the registers that lead to the caller; registers by fb_regs
+ * index, -1: none, or not a whole word. */
+enum fb_step_kind {
+    FB_STEP_OTHER, // nothing but `writes`
+    FB_STEP_SET,   // to = from + constant
+    FB_STEP_MASK,  // to = from & constant
+    FB_STEP_LOAD,  // to = [from + constant]
+    FB_STEP_STORE, // [to + constant] = from
+    FB_STEP_PUSH,  // `constant` words, the last of them `from`
+    FB_STEP_POP,   // `constant` words, the first of them into `to`
+    FB_STEP_ENTER, // room for `constant` bytes
+    FB_STEP_LEAVE,
+    FB_STEP_CALL,
+    FB_STEP_JUMP,
+    FB_STEP_BRANCH, // on a condition
+    FB_STEP_RETURN, // and `constant` bytes of arguments are gone
+    FB_STEP_END     // the code does not go on, or nobody knows where
+};
+struct fb_step {
+    enum fb_step_kind kind;
+    uint8_t length;
+    int to, from;
+    int64_t constant;
+    bool target_known;
+    fb_addr target;
+    uint64_t writes; // as in struct fb_insn
+};
+/** Like fb_disasm, for x86 and x64 only, and without text and addresses. */
+bool fb_disasm_step(size_t handle, enum fb_arch arch, struct fb_span code, fb_addr address,
+                    struct fb_step *out);
+
 /** Do the bytes that end at `address` decode to a call? @return 1 yes, 0 no, -1 the bytes are
  * not at hand. */
 int fb_disasm_call_before(enum fb_arch arch, const struct fb_memory *memory, fb_addr address);

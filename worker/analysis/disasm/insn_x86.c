@@ -31,7 +31,7 @@ static const int8_t general[X86_REG_ENDING] = {
     [X86_REG_DH] = FB_RDX + 1,
 };
 
-static int ours(enum fb_arch arch, unsigned reg)
+int fb_insn_x86_reg(enum fb_arch arch, unsigned reg)
 {
     if (reg == X86_REG_EFLAGS)
         return arch == FB_X86 ? FB_EFLAGS : FB_RFLAGS;
@@ -66,12 +66,12 @@ static void place(enum fb_arch arch, const cs_insn *cs, const x86_op_mem *mem,
     if (mem->base == X86_REG_RIP || mem->base == X86_REG_EIP) {
         out->address += cs->address + cs->size;
     } else if (mem->base != X86_REG_INVALID) {
-        out->base = ours(arch, mem->base);
+        out->base = fb_insn_x86_reg(arch, mem->base);
         add(regs, out->base, 1, &out->address, &out->known);
     }
     if (mem->index != X86_REG_INVALID && mem->index != X86_REG_RIZ &&
         mem->index != X86_REG_EIZ) {
-        out->index = ours(arch, mem->index);
+        out->index = fb_insn_x86_reg(arch, mem->index);
         add(regs, out->index, (uint64_t)mem->scale, &out->address, &out->known);
     }
     out->address = truncated(out->address, x86->addr_size ? x86->addr_size : 8);
@@ -174,7 +174,7 @@ static void branch_target(enum fb_arch arch, const cs_insn *cs, struct fb_insn *
     if (!branches || x86->op_count == 0)
         return;
     if (x86->operands[0].type == X86_OP_REG)
-        out->target_reg = ours(arch, (unsigned)x86->operands[0].reg);
+        out->target_reg = fb_insn_x86_reg(arch, (unsigned)x86->operands[0].reg);
     if (x86->operands[0].type == X86_OP_IMM) {
         out->target_known = true;
         out->target = (uint64_t)x86->operands[0].imm;
@@ -196,13 +196,13 @@ static void registers(csh handle, enum fb_arch arch, const struct fb_op *op, con
     const cs_x86 *x86 = &cs->detail->x86;
     if (cs_regs_access(handle, cs, read, &n_read, written, &n_written) == CS_ERR_OK) {
         for (uint8_t i = 0; i < n_read; i++)
-            out->reads |= fb_insn_mask(ours(arch, read[i]));
+            out->reads |= fb_insn_mask(fb_insn_x86_reg(arch, read[i]));
         for (uint8_t i = 0; i < n_written; i++)
-            out->writes |= fb_insn_mask(ours(arch, written[i]));
+            out->writes |= fb_insn_mask(fb_insn_x86_reg(arch, written[i]));
     }
     for (int i = 0; i < x86->op_count; i++) {
         uint64_t reg = x86->operands[i].type == X86_OP_REG
-                           ? fb_insn_mask(ours(arch, (unsigned)x86->operands[i].reg))
+                           ? fb_insn_mask(fb_insn_x86_reg(arch, (unsigned)x86->operands[i].reg))
                            : 0;
         if (op->flags & FB_OP_TESTS || (op->flags & FB_OP_MERGES && i == 0))
             out->reads |= reg;

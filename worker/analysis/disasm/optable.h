@@ -46,6 +46,8 @@ const struct fb_op *fb_op_arm(unsigned id);
 /** The architectures' halves of fb_disasm: operands and flow of `cs` into `out`. */
 void fb_insn_x86(csh handle, enum fb_arch arch, const cs_insn *cs, const struct fb_regs *regs,
                  struct fb_insn *out);
+/** Our index of one of Capstone's registers, -1 when we have none. */
+int fb_insn_x86_reg(enum fb_arch arch, unsigned reg);
 void fb_insn_arm64(csh handle, const cs_insn *cs, const struct fb_regs *regs,
                    struct fb_insn *out);
 void fb_insn_arm(csh handle, const cs_insn *cs, const struct fb_regs *regs,

@@ -14,6 +14,7 @@ struct fb_unwinder { // what stays the same during one walk
     struct fb_span stack; // the captured bytes of the stack
     fb_addr stack_start;
     fb_addr code_start, code_end; // of all modules: a cheap first answer
+    size_t *instructions;         // that code.c may still decode
     uint64_t not_address;         // bits that a pointer may carry besides its address
 };
 
@@ -22,6 +23,7 @@ struct fb_unwinder { // what stays the same during one walk
 typedef bool fb_unwind_fn(const struct fb_unwinder *w, const struct fb_frame *callee,
                           struct fb_regs *caller);
 fb_unwind_fn fb_unwind_bad_call, fb_unwind_leaf, fb_unwind_lr;   // leaf.c
+fb_unwind_fn fb_unwind_code;                                     // code.c
 fb_unwind_fn fb_unwind_fp, fb_unwind_fp_arm, fb_unwind_fp_thumb; // fp.c
 fb_unwind_fn fb_unwind_scan;                                     // scan.c
 

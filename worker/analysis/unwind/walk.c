@@ -11,6 +11,7 @@
 
 enum {
     GUESSES_MAX = 4,             // scanned frames in a row, once there has been a better one
+    INSTRUCTIONS_MAX = 16384,    // decoded to find callers
     UNLOADED_MAX = 8,            // unloaded modules named per frame
     STACK_MAX = 64 * 1024 * 1024 // of a stack that the thread list does not hold
 };
@@ -19,7 +20,8 @@ struct walk { // what changes from frame to frame
     struct fb_unwinder w;
     const struct fb_ladder *ladder;
     size_t scanned, guesses;
-    bool better; // some caller was not guessed
+    size_t instructions; // left to decode
+    bool better;         // some caller was not guessed
 };
 
 /* --- the stack and the addresses ---------------------------------------------------- */
@@ -199,6 +201,13 @@ static struct fb_frame *room_for_frames(struct fb_arena *arena, size_t *cap)
     return v;
 }
 
+/* What one walk may decode of what is left for all. */
+static size_t allowance(const struct fb_walk_env *env)
+{
+    bool enough = env->instructions == NULL || *env->instructions > INSTRUCTIONS_MAX;
+    return enough ? INSTRUCTIONS_MAX : *env->instructions;
+}
+
 static void find_frames(struct walk *walk, const struct fb_regs *regs, struct fb_frame *v,
                         size_t cap, struct fb_stack *out)
 {
@@ -226,7 +235,11 @@ struct fb_err fb_walk(const struct fb_walk_env *env, const struct fb_thread *thr
     if (v == NULL)
         return FB_FAIL(LIMIT, "no room for the frames of a thread", 0);
     walk.w = unwinder(env, thread, regs, arena);
+    size_t allowed = walk.instructions = allowance(env);
+    walk.w.instructions = &walk.instructions;
     find_frames(&walk, regs, v, cap, out);
+    if (env->instructions != NULL)
+        *env->instructions -= allowed - walk.instructions;
     fb_arena_give_back(arena, (cap - out->n) * sizeof *v);
     for (size_t i = 0; i < out->n; i++)
         name_frame(&walk.w, arena, &v[i]);

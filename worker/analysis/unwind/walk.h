@@ -14,6 +14,7 @@ struct fb_walk_env {
     const struct fb_dump *dump;
     const struct fb_symbols *symbols; // NULL: none
     size_t capstone;                  // handle (csh) for the dump's architecture, 0: none
+    size_t *instructions; // that all walks together may still decode; NULL: each its own limit
 };
 
 /**
