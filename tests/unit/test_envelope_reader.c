@@ -27,7 +27,8 @@ static uint8_t *pack(size_t n, size_t *size)
     faultbucket__envelope__init(&e);
     e.schema = FB_ENVELOPE_SCHEMA;
     e.report_id = e.dedup_key = (ProtobufCBinaryData){sizeof id, id};
-    e.fields = calloc(n + 1, sizeof *e.fields);
+    e.fields = calloc(
+        n + 1, sizeof(Faultbucket__Field *)); // NOLINT(bugprone-sizeof-expression): pointers
     e.n_fields = n;
     for (size_t i = 0; i < n; i++)
         e.fields[i] = &empty;

@@ -187,15 +187,15 @@ static void many_and_none(void)
 
 static int parent_of(int pid)
 {
-    char path[64];
-    int parent = 0;
+    char path[64], line[512] = "";
     snprintf(path, sizeof path, "/proc/%d/stat", pid);
     FILE *stat = fopen(path, "r");
-    if (stat == NULL || fscanf(stat, "%*d %*s %*c %d", &parent) != 1)
-        parent = 0;
+    if (stat != NULL && fgets(line, sizeof line, stat) == NULL)
+        line[0] = 0;
     if (stat != NULL)
         fclose(stat);
-    return parent;
+    const char *state = strrchr(line, ')'); // "pid (name) state parent ..."
+    return state != NULL && strlen(state) > 4 ? (int)strtol(state + 4, NULL, 10) : 0;
 }
 
 /* The zygote is killed, and all children with it: that is told, not waited for. */
