@@ -19,7 +19,7 @@ DECLARE
     q record;
 BEGIN
     FOR q IN SELECT * FROM unnest(partitions, expected, next) AS q (part, old, new) ORDER BY part LOOP
-        IF q.old < 0 THEN
+        IF q.old = -1 THEN
             INSERT INTO kafka_offset (cluster, topic, partition, next_offset)
             VALUES (of_cluster, of_topic, q.part, q.new) ON CONFLICT DO NOTHING;
         ELSE

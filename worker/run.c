@@ -171,9 +171,18 @@ static void on_death(struct fb_task *task, enum fb_death death)
         give_up_on(task, reasons[death]);
 }
 
-/* The reasons that a child may give are many, and its text is not to be trusted: one
- * literal stands for all; the words themselves are in the dead letter's own analysis, made
- * at a desk. */
+/* Why there is no analysis, in the child's words if they are words: one that was taken over may
+ * say anything. The text lives as long as the task's analysis. */
+static const char *reason_of(const struct fb_task *task)
+{
+    enum { WORDS_MAX = 120 };
+    size_t n = 0;
+    const char *words = task->analysis->error;
+    while (words[n] >= ' ' && words[n] <= '~' && n < WORDS_MAX)
+        n++;
+    return words[n] == 0 ? words : "it is not a minidump that can be read";
+}
+
 static void on_analysis(struct worker *w, struct fb_task *task, struct fb_span answer)
 {
     task->analysis = fb_analysis_unpack(answer);
@@ -182,7 +191,7 @@ static void on_analysis(struct worker *w, struct fb_task *task, struct fb_span a
     if (task->analysis == NULL)
         give_up_on(task, "the analyser's answer makes no sense");
     else if (task->analysis->error[0] != 0)
-        give_up_on(task, "it is not a minidump that can be read");
+        give_up_on(task, reason_of(task));
 }
 
 static void on_answer(struct worker *w, const struct fb_answer *answer)

@@ -135,6 +135,16 @@ def check_curl(system, dump, number):
                       f"'{done.stdout}'") == [["curl"]]
 
 
+def check_unreadable(system, number):
+    """A dump that nobody can read was accepted, so it is counted; and it is set aside with the reason."""
+    client_id = system.submit(b"MDMP" + bytes(60), prod="Editor", ver="1.0", guid="machine-1")
+    system.wait_counted(number + 1)
+    reason = "a minidump of a version that nobody writes"
+    assert system.sql("SELECT unanalysed FROM report WHERE encode(substr(uuid_send(report_id), 9), 'hex') = "
+                      f"'{client_id}'") == [[reason]]
+    assert system.sql("SELECT reason FROM dead_letter WHERE report_id IS NOT NULL") == [[reason]]
+
+
 def end_to_end():
     dumps = list(golden_dumps().values())
     with System() as system:
@@ -152,6 +162,8 @@ def end_to_end():
         number = len(dumps) + 3
         check_poison(system, dumps[0], number)
         number += system.partitions
+        check_unreadable(system, number)
+        number += 1
         second = check_share(system, dumps[:SHARE_DUMPS], number, worker)
         number += 2 * SHARE_DUMPS
         # beside the counted ones: two duplicates, and the poison
