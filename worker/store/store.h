@@ -1,7 +1,7 @@
 /*
  * worker/store/store.h -- keep a batch of reports: all of them with their offsets, or nothing.
  *
- * One transaction per batch (platform.md 6.1): offsets are compared and set first, so that a
+ * One transaction per batch: offsets are compared and set first, so that a
  * worker that lost its partition is fenced; duplicates are dropped by key; reports, trends and
  * samples follow. Keeping a batch twice is keeping it once.
  */

@@ -14,7 +14,7 @@
  * @fails   MALFORMED: not a minidump (what says what it is instead); TRUNCATED: shorter than
  * its header or without one readable directory entry; LIMIT: the arena is full. `*out` is then
  * unspecified.
- * @source  minidumpapiset.h; minidump.md of the project's notes
+ * @source  minidumpapiset.h
  */
 struct fb_err fb_minidump_read(struct fb_span file, struct fb_arena *arena,
                                struct fb_notes *notes, struct fb_dump *out);

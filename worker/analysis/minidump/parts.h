@@ -10,7 +10,7 @@
 #include "base/text.h"
 #include "minidump/minidump.h"
 
-/* minidump.md of the notes, section 11: far beyond honest dumps, and within the time box. */
+/* Far beyond honest dumps, and within the time box. */
 enum {
     FB_MD_STREAMS_MAX = 1024,
     FB_MD_THREADS_MAX = 8192,

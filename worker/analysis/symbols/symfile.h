@@ -5,7 +5,7 @@
  * One pass over the text makes sorted tables in an arena; names stay views into the text.
  * A line that makes no sense costs itself and sets `corrupt`. STACK records are left to
  * the unwinder's issue.
- * @source  docs/symbol_files.md of Breakpad; stackwalk.md section 6
+ * @source  docs/symbol_files.md of Breakpad
  */
 #pragma once
 #include "symbols/symbols.h"
