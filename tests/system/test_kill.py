@@ -35,12 +35,21 @@ def acknowledged(load):
     return int(result["acknowledged"])
 
 
+def runs(pid):
+    """Whether a process runs: a dead one that nobody has collected yet does not."""
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] not in "ZX"
+
+
 def kill_worker(worker):
     """SIGKILL, and see that its analysers do not outlive it."""
     children = descendants(worker.pid)
     worker.kill()
     until(f"the children {children} of a killed worker end",
-          lambda: not any(pathlib.Path(f"/proc/{pid}/cwd").exists() for pid in children), 10)
+          lambda: not any(runs(pid) for pid in children), 10)
 
 
 def workers_die():
