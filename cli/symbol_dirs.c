@@ -114,7 +114,7 @@ struct fb_symbol_dirs *fb_symbol_dirs_open(const char *const *dirs, size_t n)
 {
     struct fb_symbol_dirs *self = calloc(1, sizeof *self);
     if (self != NULL) {
-        self->table = (struct fb_symbols){self, state, lookup};
+        self->table = (struct fb_symbols){self, state, lookup, NULL, NULL};
         self->dirs = dirs;
         self->n_dirs = n;
     }

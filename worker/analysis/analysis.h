@@ -43,8 +43,9 @@ struct fb_frame {
     fb_addr lookup; // inside the call: what is looked up and reported as `offset`
     fb_addr sp;
     enum fb_trust trust;
-    const char *method;             // literal: "context", "frame_pointer", "scan", "leaf" ...
-    const struct fb_module *module; // NULL when in none
+    const char *method; // literal: "context", "frame_pointer", "scan", "leaf" ...
+    bool exact;         // `resume` is where the thread stood, not where a call returns to
+    const struct fb_module *module;            // NULL when in none
     const struct fb_unloaded *const *unloaded; // all that match, when module is NULL
     size_t n_unloaded;
     const char *function; // as the symbols say; NULL without symbols

@@ -96,7 +96,8 @@ struct fb_err fb_analyze(const struct fb_analyze_input *in, struct fb_arena *are
     enum fb_arch arch = a->dump.system.arch;
     size_t instructions = INSTRUCTIONS_MAX;
     struct fb_walk_env env = {&a->dump, in->symbols,
-                              arch < FB_ARCH_OTHER ? in->capstone[arch] : 0, &instructions};
+                              arch < FB_ARCH_OTHER ? in->capstone[arch] : 0, &instructions,
+                              fb_images_new(&a->dump, arena)};
     err = walk_all(&env, arena, a);
     if (!fb_failed(err))
         err = fb_judge(a, env.capstone, arena);

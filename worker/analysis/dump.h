@@ -195,6 +195,14 @@ struct fb_pages {
     enum fb_page_source source;
 };
 
+/* Unwind data that the process has registered for code it made itself (RtlAddFunctionTable):
+ * entries as in .pdata, whose addresses count from `base`. */
+struct fb_function_table {
+    fb_addr start, end, base;
+    struct fb_span entries;
+    size_t entry_size; // bytes
+};
+
 struct fb_thread {
     uint32_t id;
     fb_addr teb;
@@ -203,7 +211,8 @@ struct fb_thread {
     struct fb_span context; // raw, may be empty
     struct fb_regs regs;    // valid == 0 when there is no usable context
     const char *name;
-    uint64_t last_error; // Windows; UINT64_MAX when the TEB was not captured
+    uint64_t last_error;  // Windows; UINT64_MAX when the TEB was not captured
+    fb_addr shadow_stack; // CET's shadow-stack pointer; 0: unknown
 };
 struct fb_threads {
     struct fb_thread *v;
@@ -221,6 +230,13 @@ struct fb_exception {
     uint64_t parameters[FB_EXCEPTION_PARAMETERS_MAX];
     struct fb_span context;
     struct fb_regs regs; // valid == 0 when absent
+};
+
+enum { FB_BUGCHECK_PARAMETERS = 4 };
+struct fb_bugcheck { // why a Windows kernel stopped
+    bool present;
+    uint32_t code; // as recorded
+    uint64_t parameters[FB_BUGCHECK_PARAMETERS];
 };
 
 struct fb_pair { // an annotation: a name and what was said
@@ -256,6 +272,9 @@ struct fb_dump {
     size_t crashing; // index of the crashing, else the requesting thread; SIZE_MAX: none
     bool requested;  // `crashing` only requested the dump: nothing crashed
     struct fb_exception exception;
+    struct fb_bugcheck bugcheck;
+    const struct fb_function_table *function_tables; // in address order
+    size_t n_function_tables;
     const struct fb_pair *annotations; // Crashpad simple and string annotations of the process
     size_t n_annotations;
     const char *assertion; // Breakpad's, macOS': text of a failed check; NULL: there is none

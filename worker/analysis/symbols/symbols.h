@@ -7,6 +7,9 @@
  */
 #pragma once
 #include "analysis.h"
+#include "symbols/image.h"
+
+struct fb_symfile;
 
 struct fb_symbol {
     const char *function; // NULL: no symbol covers the address
@@ -27,4 +30,9 @@ struct fb_symbols {
      * does. */
     bool (*lookup)(void *self, const struct fb_module *module, uint64_t rva,
                    struct fb_arena *arena, struct fb_symbol *out);
+    /** The image the module was mapped from, by its code id; NULL: not at hand. May itself be
+     * NULL: no images. */
+    const struct fb_image *(*image)(void *self, const struct fb_module *module);
+    /** The module's symbol file, for its STACK records; NULL: none. May itself be NULL. */
+    const struct fb_symfile *(*symfile)(void *self, const struct fb_module *module);
 };

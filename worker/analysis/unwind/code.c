@@ -178,12 +178,11 @@ static void apply(const struct emulation *e, struct path *p, const struct fb_ste
 
 static bool decode(struct emulation *e, fb_addr at, struct fb_step *out)
 {
-    const struct fb_walk_env *env = e->w->env;
     if (e->left == 0)
         return false;
     e->left--;
-    struct fb_span code = fb_memory_at(&env->dump->memory, at, X86_INSN_MAX);
-    return fb_disasm_step(env->capstone, e->arch, code, at, out);
+    struct fb_span code = fb_code_bytes(e->w, at, X86_INSN_MAX);
+    return fb_disasm_step(e->w->env->capstone, e->arch, code, at, out);
 }
 
 /* --- calls -------------------------------------------------------------------------- */
@@ -383,7 +382,7 @@ static void begin(struct emulation *e, const struct fb_unwinder *w,
     e->bp = w->names->fp;
     e->callee_saved = fb_ladder_for(system->arch, system->os)->callee_saved;
     e->left = *w->instructions < INSTRUCTIONS_MAX ? *w->instructions : INSTRUCTIONS_MAX;
-    bool exact = callee->trust == FB_TRUST_CONTEXT || callee->trust == FB_TRUST_CFI;
+    bool exact = callee->exact || callee->trust == FB_TRUST_CFI;
     struct path *p = &e->waiting[e->n_waiting++];
     p->ip = callee->resume;
     p->regs = callee->regs;
@@ -406,12 +405,12 @@ static bool best(const struct emulation *e, bool guessed, struct fb_regs *caller
 
 static bool at_hand(const struct fb_unwinder *w, fb_addr a)
 {
-    return w->env->capstone != 0 && *w->instructions != 0 &&
-           fb_memory_at(&w->env->dump->memory, a, 1).n != 0 && fb_may_execute(w, a);
+    return w->env->capstone != 0 && *w->instructions != 0 && fb_code_bytes(w, a, 1).n != 0 &&
+           fb_may_execute(w, a);
 }
 
 bool fb_unwind_code(const struct fb_unwinder *w, const struct fb_frame *callee,
-                    struct fb_regs *caller)
+                    struct fb_caller *caller)
 {
     size_t before = w->arena->used;
     struct emulation *e = at_hand(w, callee->resume) ? room(w->arena) : NULL;
@@ -421,7 +420,7 @@ bool fb_unwind_code(const struct fb_unwinder *w, const struct fb_frame *callee,
         size_t left = e->left;
         follow_all(e);
         *w->instructions -= left - e->left;
-        sure = best(e, callee->trust == FB_TRUST_SCAN, caller);
+        sure = best(e, callee->trust == FB_TRUST_SCAN, &caller->regs);
     }
     fb_arena_give_back(w->arena, w->arena->used - before);
     return sure;

@@ -83,30 +83,30 @@ static bool follow_register(const struct fb_unwinder *w, const struct fb_frame *
 }
 
 bool fb_unwind_fp(const struct fb_unwinder *w, const struct fb_frame *callee,
-                  struct fb_regs *caller)
+                  struct fb_caller *caller)
 {
-    return follow_register(w, callee, w->names->fp, caller);
+    return follow_register(w, callee, w->names->fp, &caller->regs);
 }
 
 /* Folklore: gcc for 32-bit ARM lets r11 point at the stored lr, one word into the record; clang
  * at its begin. A record that ends the chain may be the one misread as the other. */
 bool fb_unwind_fp_arm(const struct fb_unwinder *w, const struct fb_frame *callee,
-                      struct fb_regs *caller)
+                      struct fb_caller *caller)
 {
     struct fb_regs gcc = {.arch = callee->regs.arch};
-    bool found = follow_register(w, callee, FB_FP32, caller);
-    if ((found && fb_reg_ip(caller) != 0) || !fb_reg_known(&callee->regs, FB_FP32))
+    bool found = follow_register(w, callee, FB_FP32, &caller->regs);
+    if ((found && fb_reg_ip(&caller->regs) != 0) || !fb_reg_known(&callee->regs, FB_FP32))
         return found;
     if (!follow(w, callee, FB_FP32, callee->regs.v[FB_FP32] - w->names->word, &gcc) ||
         fb_reg_ip(&gcc) == 0)
         return found;
-    *caller = gcc;
+    caller->regs = gcc;
     return true;
 }
 
 /* Thumb code, and all of iOS, uses r7. */
 bool fb_unwind_fp_thumb(const struct fb_unwinder *w, const struct fb_frame *callee,
-                        struct fb_regs *caller)
+                        struct fb_caller *caller)
 {
-    return follow_register(w, callee, FB_R7_32, caller);
+    return follow_register(w, callee, FB_R7_32, &caller->regs);
 }

@@ -18,10 +18,17 @@ struct fb_unwinder { // what stays the same during one walk
     uint64_t not_address;         // bits that a pointer may carry besides its address
 };
 
+/* What a rung proposes. */
+struct fb_caller {
+    struct fb_regs regs;
+    bool exact;       // ip is where it was interrupted, and all known registers are true
+    bool other_stack; // it ran on another stack than its callee: sp may lie anywhere
+};
+
 /** Propose a caller of `callee`: at least ip and sp of `caller`, which begins without a known
  * register. An ip below FB_LOWEST_CODE says that the stack ends here. @return false: no idea */
 typedef bool fb_unwind_fn(const struct fb_unwinder *w, const struct fb_frame *callee,
-                          struct fb_regs *caller);
+                          struct fb_caller *caller);
 fb_unwind_fn fb_unwind_bad_call, fb_unwind_leaf, fb_unwind_lr;   // leaf.c
 fb_unwind_fn fb_unwind_code;                                     // code.c
 fb_unwind_fn fb_unwind_fp, fb_unwind_fp_arm, fb_unwind_fp_thumb; // fp.c
@@ -57,6 +64,13 @@ enum fb_evidence {
 enum fb_evidence fb_return_evidence(const struct fb_unwinder *w, uint64_t word);
 /** Whether `a` may hold code: false only when the dump says that it does not. */
 bool fb_may_execute(const struct fb_unwinder *w, fb_addr a);
+/** Code from `a` on, as many of `max` bytes as stand together: from the dump, else from the
+ * module's image. */
+struct fb_span fb_code_bytes(const struct fb_unwinder *w, fb_addr a, size_t max);
+/** The image of a module: that of its code id, else the pages that the dump holds; NULL when
+ * there is neither. */
+const struct fb_image *fb_code_image(const struct fb_unwinder *w,
+                                     const struct fb_module *module);
 /** The module that holds `a`, NULL when none does. */
 const struct fb_module *fb_code_module(const struct fb_unwinder *w, fb_addr a);
 /** Whether two addresses surely lie in different functions. */

@@ -1,22 +1,23 @@
 /*
  * worker/analysis/unwind/leaf.c -- callers of functions that have no frame yet, or never will.
  *
- * All three only speak of the context frame: of any other we know that it has made a call.
+ * All three only speak of a frame that was interrupted: of any other we know that it has made a
+ * call.
  */
 #include "unwind/ladder.h"
 
 /* Everything but ip and sp stays as it is; what the ABI does not save, walk.c forgets. */
 static bool return_to(const struct fb_unwinder *w, const struct fb_frame *callee, uint64_t word,
-                      fb_addr sp, struct fb_regs *caller)
+                      fb_addr sp, struct fb_caller *caller)
 {
-    *caller = callee->regs;
-    fb_reg_set(caller, w->names->ip, fb_code_address(w, word));
-    fb_reg_set(caller, w->names->sp, sp);
+    caller->regs = callee->regs;
+    fb_reg_set(&caller->regs, w->names->ip, fb_code_address(w, word));
+    fb_reg_set(&caller->regs, w->names->sp, sp);
     return true;
 }
 
 static bool from_stack(const struct fb_unwinder *w, const struct fb_frame *callee,
-                       struct fb_regs *caller)
+                       struct fb_caller *caller)
 {
     uint64_t word;
     if (!fb_stack_word(w, callee->sp, &word) ||
@@ -39,11 +40,11 @@ static bool link_register(const struct fb_unwinder *w, const struct fb_frame *ca
 /* Control went where no code is: through a null or wild pointer. If by a call, then the return
  * address is where the call has put it, untouched. */
 bool fb_unwind_bad_call(const struct fb_unwinder *w, const struct fb_frame *callee,
-                        struct fb_regs *caller)
+                        struct fb_caller *caller)
 {
     enum fb_arch arch = w->env->dump->system.arch;
     uint64_t lr;
-    if (callee->trust != FB_TRUST_CONTEXT || fb_may_execute(w, callee->lookup))
+    if (!callee->exact || fb_may_execute(w, callee->lookup))
         return false;
     if (arch == FB_X86 || arch == FB_AMD64)
         return from_stack(w, callee, caller);
@@ -52,19 +53,19 @@ bool fb_unwind_bad_call(const struct fb_unwinder *w, const struct fb_frame *call
 
 /* x64 Windows: code that did not move rsp needs no unwind data, and has none. */
 bool fb_unwind_leaf(const struct fb_unwinder *w, const struct fb_frame *callee,
-                    struct fb_regs *caller)
+                    struct fb_caller *caller)
 {
-    return callee->trust == FB_TRUST_CONTEXT && from_stack(w, callee, caller);
+    return callee->exact && from_stack(w, callee, caller);
 }
 
 /* ARM64: in a leaf, or before its prolog has run, a function's return address is in lr. After
  * its first call, lr is stale and points back into the function itself; and once the record is
  * stored, lr says nothing that the record does not. */
 bool fb_unwind_lr(const struct fb_unwinder *w, const struct fb_frame *callee,
-                  struct fb_regs *caller)
+                  struct fb_caller *caller)
 {
     uint64_t lr, stored;
-    if (callee->trust != FB_TRUST_CONTEXT || !link_register(w, callee, &lr))
+    if (!callee->exact || !link_register(w, callee, &lr))
         return false;
     fb_addr to = fb_code_address(w, lr);
     if (fb_stack_word(w, fb_reg_fp(&callee->regs) + w->names->word, &stored) &&

@@ -18,7 +18,7 @@ enum {
 static fb_addr find(const struct fb_unwinder *w, const struct fb_frame *callee, uint64_t *ra)
 {
     size_t word = w->names->word;
-    bool deep = callee->trust == FB_TRUST_CONTEXT || callee->trust == FB_TRUST_CFI;
+    bool deep = callee->exact || callee->trust == FB_TRUST_CFI;
     size_t window = deep ? WINDOW_OF_CONTEXT : WINDOW;
     fb_addr at = callee->sp > w->stack_start ? callee->sp : w->stack_start;
     fb_addr likely = 0;
@@ -55,14 +55,14 @@ static void recover_fp(const struct fb_unwinder *w, const struct fb_frame *calle
 }
 
 bool fb_unwind_scan(const struct fb_unwinder *w, const struct fb_frame *callee,
-                    struct fb_regs *caller)
+                    struct fb_caller *caller)
 {
     uint64_t ra = 0;
     fb_addr slot = find(w, callee, &ra);
     if (slot == 0)
         return false;
-    fb_reg_set(caller, w->names->ip, fb_code_address(w, ra));
-    fb_reg_set(caller, w->names->sp, slot + w->names->word);
-    recover_fp(w, callee, slot, caller);
+    fb_reg_set(&caller->regs, w->names->ip, fb_code_address(w, ra));
+    fb_reg_set(&caller->regs, w->names->sp, slot + w->names->word);
+    recover_fp(w, callee, slot, &caller->regs);
     return true;
 }

@@ -13,6 +13,7 @@ enum {
     GUESSES_MAX = 4,             // scanned frames in a row, once there has been a better one
     INSTRUCTIONS_MAX = 16384,    // decoded to find callers
     UNLOADED_MAX = 8,            // unloaded modules named per frame
+    STACKS_MAX = 2,              // that a walk may change to
     STACK_MAX = 64 * 1024 * 1024 // of a stack that the thread list does not hold
 };
 
@@ -22,6 +23,7 @@ struct walk { // what changes from frame to frame
     size_t scanned, guesses;
     size_t instructions; // left to decode
     bool better;         // some caller was not guessed
+    unsigned stacks;     // changed to
 };
 
 /* --- the stack and the addresses ---------------------------------------------------- */
@@ -76,18 +78,27 @@ static bool canonical(const struct fb_unwinder *w, fb_addr a)
     return a >> bits == 0 || a >> bits == UINT64_MAX >> bits;
 }
 
-/* Whether `caller` can be one, whoever proposes it. Out of the context frame sp may stay where
- * a call leaves it alone. */
+/* Whether `caller` can be one, whoever proposes it. Out of a frame that was interrupted sp may
+ * stay where a call leaves it alone; out of one on another stack, it may lie anywhere. */
 static bool passes(const struct walk *walk, const struct fb_frame *callee,
-                   const struct fb_regs *caller)
+                   const struct fb_caller *caller)
 {
     const struct fb_unwinder *w = &walk->w;
-    fb_addr ip = fb_reg_ip(caller), sp = fb_reg_sp(caller);
-    bool stays = sp == callee->sp && walk->ladder->link_register &&
-                 callee->trust == FB_TRUST_CONTEXT && ip != callee->resume;
+    fb_addr ip = fb_reg_ip(&caller->regs), sp = fb_reg_sp(&caller->regs);
+    bool stays = sp == callee->sp && walk->ladder->link_register && callee->exact &&
+                 ip != callee->resume;
     bool held = fb_in_stack(w, sp) || sp == w->stack_start + w->stack.n || stays;
-    return (sp > callee->sp || stays) && held && sp % w->names->word == 0 && canonical(w, ip) &&
+    bool rises = (sp > callee->sp || stays) && held;
+    bool crosses = caller->other_stack && walk->stacks < STACKS_MAX;
+    return (rises || crosses) && sp % w->names->word == 0 && canonical(w, ip) &&
            canonical(w, sp);
+}
+
+static void change_stack(struct walk *walk, const struct fb_regs *regs)
+{
+    static const struct fb_thread nobody;
+    find_stack(&walk->w, &nobody, fb_reg_sp(regs));
+    walk->stacks++;
 }
 
 static void keep_saved(const struct fb_ladder *ladder, const struct fb_reg_names *names,
@@ -98,16 +109,16 @@ static void keep_saved(const struct fb_ladder *ladder, const struct fb_reg_names
 }
 
 static struct fb_frame frame_of(const struct walk *walk, const struct fb_rung *rung,
-                                const struct fb_regs *regs)
+                                const struct fb_regs *regs, bool exact)
 {
     fb_addr ip = fb_reg_ip(regs);
-    bool context = rung->trust == FB_TRUST_CONTEXT;
     return (struct fb_frame){
         .resume = ip,
-        .lookup = context ? fb_code_address(&walk->w, ip) : ip - walk->ladder->call,
+        .lookup = exact ? fb_code_address(&walk->w, ip) : ip - walk->ladder->call,
         .sp = fb_reg_sp(regs),
         .trust = rung->trust,
         .method = rung->method,
+        .exact = exact,
         .regs = *regs,
     };
 }
@@ -126,19 +137,22 @@ static void count(struct walk *walk, const struct fb_rung *rung, const struct fb
 static const char *step(struct walk *walk, const struct fb_frame *callee, struct fb_frame *out)
 {
     for (const struct fb_rung *rung = walk->ladder->rung; rung->method != NULL; rung++) {
-        struct fb_regs caller = {.arch = callee->regs.arch};
+        struct fb_caller caller = {.regs.arch = callee->regs.arch};
         if (rung->trust == FB_TRUST_SCAN && walk->scanned == FB_SCANNED_MAX)
             return "limit of scanned frames";
         if (rung->trust == FB_TRUST_SCAN && walk->better && walk->guesses == GUESSES_MAX)
             return "only guesses are left";
         if (!rung->unwind(&walk->w, callee, &caller))
             continue;
-        if (fb_reg_ip(&caller) < FB_LOWEST_CODE)
+        if (fb_reg_ip(&caller.regs) < FB_LOWEST_CODE)
             return "end of the stack";
         if (!passes(walk, callee, &caller))
             continue;
-        keep_saved(walk->ladder, walk->w.names, &caller);
-        *out = frame_of(walk, rung, &caller);
+        if (!caller.exact)
+            keep_saved(walk->ladder, walk->w.names, &caller.regs);
+        if (caller.other_stack)
+            change_stack(walk, &caller.regs);
+        *out = frame_of(walk, rung, &caller.regs, caller.exact);
         count(walk, rung, out);
         return NULL;
     }
@@ -214,7 +228,7 @@ static void find_frames(struct walk *walk, const struct fb_regs *regs, struct fb
     static const struct fb_rung context = {"context", FB_TRUST_CONTEXT, NULL};
     size_t n = 0;
     const char *stop = NULL;
-    v[n++] = frame_of(walk, &context, regs);
+    v[n++] = frame_of(walk, &context, regs, true);
     while (stop == NULL && n < cap)
         if ((stop = step(walk, &v[n - 1], &v[n])) == NULL)
             n++;

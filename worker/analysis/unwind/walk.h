@@ -8,6 +8,8 @@
 #include "analysis.h"
 #include "symbols/symbols.h"
 
+struct fb_images; // images.c
+
 enum { FB_FRAMES_MAX = 1024, FB_SCANNED_MAX = 256 };
 
 struct fb_walk_env {
@@ -15,7 +17,11 @@ struct fb_walk_env {
     const struct fb_symbols *symbols; // NULL: none
     size_t capstone;                  // handle (csh) for the dump's architecture, 0: none
     size_t *instructions; // that all walks together may still decode; NULL: each its own limit
+    struct fb_images *images; // of the dump's modules, found when first needed; NULL: none
 };
+
+/** Room for what is found of the images of the dump's modules. NULL: arena full */
+struct fb_images *fb_images_new(const struct fb_dump *dump, struct fb_arena *arena);
 
 /**
  * Walk one thread from `regs`.

@@ -1,0 +1,156 @@
+/*
+ * worker/analysis/symbols/pe.c -- the headers of a Windows image.
+ *
+ *   "MZ" ... @60 | "PE\0\0" | file header (20) | optional header | section table
+ */
+#include "symbols/image_kinds.h"
+
+#include "base/text.h"
+
+enum {
+    AT_PE_OFFSET = 60,
+    PE_SIGNATURE = 0x00004550,
+    PE32_PLUS = 0x20B,
+    FILE_HEADER = 24, // with the signature
+    DIRECTORIES_MAX = 16,
+    SECTION_SIZE = 40,
+    SECTIONS_MAX = 96 * 16, // the loader's own limit is 96; linkers of objects go beyond
+    SYMBOL_SIZE = 18,
+    EXECUTE = 0x20000000, // IMAGE_SCN_MEM_EXECUTE
+};
+
+static const struct {
+    uint16_t machine;
+    enum fb_arch arch;
+} machines[] = {
+    {0x014C, FB_X86  },
+    {0x8664, FB_AMD64},
+    {0xAA64, FB_ARM64},
+    {0x01C4, FB_ARM  },
+};
+
+static enum fb_arch arch_of(uint16_t machine)
+{
+    for (size_t i = 0; i < sizeof machines / sizeof *machines; i++)
+        if (machines[i].machine == machine)
+            return machines[i].arch;
+    return FB_ARCH_OTHER;
+}
+
+static struct fb_reader reader_at(const struct fb_image *image, uint64_t at, size_t n)
+{
+    return (struct fb_reader){.in = fb_image_raw(image, at, n)};
+}
+
+/* --- sections ----------------------------------------------------------------------- */
+
+/* "/4" stands for the text at offset 4 of the string table, behind the symbols. */
+static struct fb_span long_name(const struct fb_image *image, struct fb_span name,
+                                uint64_t strings)
+{
+    enum { LONGEST = 64 };
+    uint64_t at = 0;
+    for (size_t i = 1; i < name.n && name.p[i] >= '0' && name.p[i] <= '9'; i++)
+        at = 10 * at + (uint64_t)(name.p[i] - '0');
+    struct fb_span found = fb_image_raw(image, strings + at, LONGEST);
+    return strings != 0 && found.n != 0 ? found : name;
+}
+
+static const char *section_name(const struct fb_image *image, struct fb_span name,
+                                uint64_t strings, struct fb_arena *arena)
+{
+    if (name.n > 0 && name.p[0] == '/')
+        name = long_name(image, name, strings);
+    size_t n = 0;
+    while (n < name.n && name.p[n] != 0)
+        n++;
+    struct fb_text text = fb_text_open(arena);
+    fb_text_utf8(&text, (struct fb_span){name.p, n, name.off});
+    return fb_text_close(&text, arena);
+}
+
+static void read_section(struct fb_image *image, struct fb_reader *r, uint64_t strings,
+                         struct fb_arena *arena, struct fb_image_section *out)
+{
+    struct fb_span name = fb_read_bytes(r, 8);
+    uint32_t size = fb_read_u32(r);
+    out->rva = fb_read_u32(r);
+    out->bytes_in_file = fb_read_u32(r);
+    out->at = fb_read_u32(r);
+    fb_read_skip(r, 12);
+    out->executable = (fb_read_u32(r) & EXECUTE) != 0;
+    out->size = size != 0 ? size : out->bytes_in_file;
+    out->name = section_name(image, name, strings, arena);
+    if (out->name == NULL)
+        out->name = "";
+    /* Folklore: lld cuts the name to the eight bytes of its field. */
+    if (strcmp(out->name, ".eh_frame") == 0 || strcmp(out->name, ".eh_fram") == 0)
+        image->eh_frame = (struct fb_image_part){out->rva, size};
+}
+
+static struct fb_err read_sections(struct fb_image *image, uint64_t at, size_t n,
+                                   uint64_t strings, struct fb_arena *arena)
+{
+    struct fb_reader r = reader_at(image, at, n * SECTION_SIZE);
+    n = fb_read_room(&r, n, SECTION_SIZE);
+    struct fb_image_section *v = FB_NEW(arena, struct fb_image_section, n);
+    if (v == NULL)
+        return FB_FAIL(LIMIT, "no room for the sections of an image", at);
+    for (size_t i = 0; i < n; i++)
+        read_section(image, &r, strings, arena, &v[i]);
+    image->sections = v;
+    image->n_sections = n;
+    return FB_NO_ERR;
+}
+
+/* --- the optional header ------------------------------------------------------------ */
+
+static void read_directories(struct fb_image *image, struct fb_reader *r)
+{
+    struct fb_image_part part[DIRECTORIES_MAX] = {0};
+    size_t n = fb_read_room(r, fb_read_u32(r), 8);
+    for (size_t i = 0; i < n && i < DIRECTORIES_MAX; i++) {
+        part[i].rva = fb_read_u32(r);
+        part[i].size = fb_read_u32(r);
+    }
+    image->exports = part[0];
+    image->exceptions = part[3];
+    image->debug = part[6];
+}
+
+static void read_optional(struct fb_image *image, struct fb_reader *r)
+{
+    bool plus = fb_read_u16(r) == PE32_PLUS;
+    fb_read_skip(r, plus ? 22 : 26);
+    image->preferred_base = fb_read_le(r, plus ? 8 : 4);
+    fb_read_skip(r, 24);
+    image->size = fb_read_u32(r);
+    image->headers = fb_read_u32(r);
+    fb_read_skip(r, plus ? 44 : 28); // checksum, subsystem, stack and heap, loader flags
+    read_directories(image, r);
+}
+
+struct fb_err fb_image_pe(struct fb_image *image, struct fb_arena *arena)
+{
+    struct fb_reader dos = reader_at(image, AT_PE_OFFSET, 4);
+    uint64_t at = fb_read_u32(&dos);
+    struct fb_reader r = reader_at(image, at, FILE_HEADER);
+    if (fb_failed(dos.err) || fb_read_u32(&r) != PE_SIGNATURE)
+        return FB_FAIL(MALFORMED, "a DOS program, no Windows image", at);
+    image->kind = FB_IMAGE_PE;
+    image->arch = arch_of(fb_read_u16(&r));
+    size_t n_sections = fb_read_u16(&r);
+    image->timestamp = fb_read_u32(&r);
+    uint64_t symbols = fb_read_u32(&r);
+    uint64_t n_symbols = fb_read_u32(&r);
+    size_t optional = fb_read_u16(&r);
+    if (fb_failed(r.err))
+        return r.err;
+    struct fb_reader o = reader_at(image, at + FILE_HEADER, optional);
+    read_optional(image, &o);
+    if (image->size == 0)
+        return FB_FAIL(MALFORMED, "a Windows image without a size", at);
+    uint64_t strings = symbols != 0 ? symbols + n_symbols * SYMBOL_SIZE : 0;
+    return read_sections(image, at + FILE_HEADER + optional,
+                         n_sections < SECTIONS_MAX ? n_sections : SECTIONS_MAX, strings, arena);
+}
