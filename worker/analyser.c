@@ -83,6 +83,8 @@ static const char *analyse(struct analyser *self, const Faultbucket__Envelope *e
     const char *reason = unpack_dump(self, envelope, &self->input.file);
     if (reason != NULL)
         return reason;
+    self->input.sha256 =
+        (struct fb_span){envelope->dump_sha256.data, envelope->dump_sha256.len, 0};
     self->input.product = envelope->product;
     self->input.fields = fields_of(envelope, &self->arena, &self->input.n_fields);
     if (self->input.fields == NULL)

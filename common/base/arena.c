@@ -36,7 +36,7 @@ static void open_block(const struct fb_arena *arena)
         UNPOISON(arena->base, at_most(arena->cap, SMALL));
 }
 
-void *fb_arena_new(struct fb_arena *arena, size_t n, size_t size, size_t align)
+void *fb_arena_raw(struct fb_arena *arena, size_t n, size_t size, size_t align)
 {
     open_block(arena);
     uintptr_t next = (uintptr_t)arena->base + arena->used;
@@ -50,7 +50,13 @@ void *fb_arena_new(struct fb_arena *arena, size_t n, size_t size, size_t align)
     UNPOISON(piece, n * size);
     arena->used += pad + n * size;
     close_behind(arena);
-    return memset(piece, 0, n * size);
+    return piece;
+}
+
+void *fb_arena_new(struct fb_arena *arena, size_t n, size_t size, size_t align)
+{
+    void *piece = fb_arena_raw(arena, n, size, align);
+    return piece != NULL ? memset(piece, 0, n * size) : NULL;
 }
 
 char *fb_arena_text(struct fb_arena *arena, const char *p, size_t n)

@@ -18,6 +18,9 @@ struct fb_arena {
 /** `n` elements of `size` bytes, zeroed; never NULL for n = 0. @fails NULL when the
  * block is full. */
 void *fb_arena_new(struct fb_arena *arena, size_t n, size_t size, size_t align);
+/** The same, not zeroed: for large pieces that are filled at once. */
+void *fb_arena_raw(struct fb_arena *arena, size_t n, size_t size, size_t align);
+#define FB_RAW(arena, type, n) ((type *)fb_arena_raw((arena), (n), sizeof(type), alignof(type)))
 #define FB_NEW(arena, type, n) ((type *)fb_arena_new((arena), (n), sizeof(type), alignof(type)))
 
 /** A copy of `n` bytes with a NUL behind them. @fails NULL when the block is full. */

@@ -7,6 +7,8 @@
  */
 #pragma once
 #include "base/err.h"
+#include <byteswap.h>
+#include <endian.h>
 #include <stddef.h>
 #include <string.h>
 
@@ -61,9 +63,11 @@ static inline uint64_t fb_read_le(struct fb_reader *r, size_t n)
 {
     struct fb_span got = fb_read_bytes(r, n);
     uint64_t v = 0;
-    for (size_t i = 0; i < got.n; i++)
-        v |= (uint64_t)got.p[r->big ? got.n - 1 - i : i] << (8 * i);
-    return v;
+    if (got.n == 0)
+        return 0;
+    memcpy(&v, got.p, n);
+    v = le64toh(v);
+    return r->big ? bswap_64(v) >> (64 - 8 * n) : v;
 }
 static inline uint8_t fb_read_u8(struct fb_reader *r) { return (uint8_t)fb_read_le(r, 1); }
 static inline uint16_t fb_read_u16(struct fb_reader *r) { return (uint16_t)fb_read_le(r, 2); }

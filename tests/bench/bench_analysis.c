@@ -11,6 +11,7 @@
  * spread at the end.
  */
 #include "analyze.h"
+#include "base/hash.h"
 #include "files.h"
 
 #include <stdbool.h>
@@ -25,6 +26,7 @@ static const double round_seconds = 0.5; // of either, at least
 
 struct dump {
     struct fb_file file;
+    uint8_t sha256[FB_SHA256_SIZE]; // a worker has it from ingest
     void *packed;
     size_t packed_n;
 };
@@ -65,6 +67,7 @@ static void add_dump(struct bench *b, const char *path)
                          : (size_t)-1;
     if (ZSTD_isError(dump->packed_n))
         give_up(path, "it cannot be compressed");
+    fb_sha256(dump->file.bytes.p, n, dump->sha256);
     b->bytes += n;
     b->packed_bytes += dump->packed_n;
     if (n > b->room_n)
@@ -76,6 +79,7 @@ static void analyse(struct bench *b, const struct dump *dump)
 {
     struct fb_analysis *analysis;
     b->input.file = dump->file.bytes;
+    b->input.sha256 = (struct fb_span){dump->sha256, sizeof dump->sha256, 0};
     fb_arena_reset(&b->arena);
     b->refused += fb_failed(fb_analyze(&b->input, &b->arena, &analysis));
 }

@@ -161,6 +161,27 @@ static void sorting(void)
     }
 }
 
+/* Lists of runs: of every length from few elements to one, so that both ways are gone. */
+static void sorting_runs(void)
+{
+    enum { N = 300 };
+    for (int length = 1; length <= N; length++) {
+        int v[N], room[N], counts[N] = {0};
+        for (int i = 0; i < N; i++)
+            v[i] = (i % length) * 7 % N;
+        for (int i = 0; i < N; i++)
+            counts[v[i]]++;
+        const int *sorted = fb_sort_runs(v, N, sizeof *v, by_value, room);
+        for (int i = 0; i < N; i++) {
+            CHECK("in order", i == 0 || sorted[i - 1] <= sorted[i]);
+            counts[sorted[i]]--;
+        }
+        for (int i = 0; i < N; i++)
+            CHECK("the same elements", counts[i] == 0);
+    }
+    CHECK("nothing", fb_sort_runs(NULL, 0, sizeof(int), by_value, NULL) == NULL);
+}
+
 static void sha256_of(const uint8_t *p, size_t n, bool portable, uint8_t out[32])
 {
     struct fb_hash h;
@@ -198,6 +219,7 @@ int main(void)
     utf16();
     numbers_and_cuts();
     sorting();
+    sorting_runs();
     digests_equal_openssl();
     return check_done();
 }

@@ -73,15 +73,23 @@ static struct fb_err walk_all(const struct fb_walk_env *env, struct fb_arena *ar
     return FB_NO_ERR;
 }
 
+static void name_file(const struct fb_analyze_input *in, char *out)
+{
+    uint8_t digest[FB_SHA256_SIZE];
+    if (in->sha256.n == sizeof digest)
+        memcpy(digest, in->sha256.p, sizeof digest);
+    else
+        fb_sha256(in->file.p, in->file.n, digest);
+    fb_hex(digest, sizeof digest, out);
+}
+
 struct fb_err fb_analyze(const struct fb_analyze_input *in, struct fb_arena *arena,
                          struct fb_analysis **out)
 {
     struct fb_analysis *a = FB_NEW(arena, struct fb_analysis, 1);
     if (a == NULL)
         return FB_FAIL(LIMIT, "no room for an analysis", 0);
-    uint8_t digest[FB_SHA256_SIZE];
-    fb_sha256(in->file.p, in->file.n, digest);
-    fb_hex(digest, sizeof digest, a->sha256);
+    name_file(in, a->sha256);
     a->size = in->file.n;
     a->status = "OK";
     a->file = in->file_name;

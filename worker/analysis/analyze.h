@@ -8,6 +8,7 @@
 
 struct fb_analyze_input {
     struct fb_span file;
+    struct fb_span sha256;        // of the file, when somebody has reckoned it already
     const char *file_name;        // for the document; NULL: none
     const char *product;          // what the client said; NULL or "": taken from the dump
     const struct fb_pair *fields; // what the client said beside the dump

@@ -103,14 +103,7 @@ static const char *const any_module[] = {
     "logging::logmessage*",
 };
 
-static bool any(const char *const *patterns, size_t n, const char *name)
-{
-    for (size_t i = 0; i < n; i++)
-        if (fb_glob(patterns[i], name, true))
-            return true;
-    return false;
-}
-#define ANY(patterns, name) any(patterns, sizeof(patterns) / sizeof *(patterns), name)
+#define ANY(patterns, name) fb_glob_any(patterns, sizeof(patterns) / sizeof *(patterns), name)
 
 bool fb_msec_excludes(const char *name) { return ANY(msec, name); }
 

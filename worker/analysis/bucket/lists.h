@@ -50,6 +50,8 @@ const struct fb_list_row *fb_list_patterns(size_t *n);
 /** Whether `name` matches `pattern`, in which `*` is any text and `?` any character.
  * Time is at most the product of both lengths. */
 bool fb_glob(const char *pattern, const char *name, bool ignore_case);
+/** Whether any of the `n` patterns does, without regard to case. */
+bool fb_glob_any(const char *const *patterns, size_t n, const char *name);
 
 /** Whether a module belongs to the operating system or to a compiler's runtime. */
 bool fb_is_system_module(const struct fb_module *module, enum fb_os os);

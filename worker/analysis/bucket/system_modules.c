@@ -60,10 +60,7 @@ static const struct {
 
 static bool any_matches(const char *const *patterns, size_t n, const char *text)
 {
-    for (size_t i = 0; text != NULL && i < n; i++)
-        if (fb_glob(patterns[i], text, true))
-            return true;
-    return false;
+    return text != NULL && fb_glob_any(patterns, n, text);
 }
 
 bool fb_is_system_module(const struct fb_module *module, enum fb_os os)
@@ -89,6 +86,19 @@ static char folded(char c, bool ignore_case)
 static bool same(char pattern, char c, bool ignore_case)
 {
     return pattern == '?' ? c != 0 : folded(pattern, ignore_case) == folded(c, ignore_case);
+}
+
+/* Most patterns begin with another letter, which is seen without a call. */
+bool fb_glob_any(const char *const *patterns, size_t n, const char *name)
+{
+    char first = folded(*name, true);
+    for (size_t i = 0; i < n; i++) {
+        char c = *patterns[i];
+        if ((c == '*' || c == '?' || folded(c, true) == first) &&
+            fb_glob(patterns[i], name, true))
+            return true;
+    }
+    return false;
 }
 
 bool fb_glob(const char *pattern, const char *name, bool ignore_case)

@@ -94,9 +94,9 @@ static int by_start(const void *pa, const void *pb)
     return a->bytes.off < b->bytes.off ? -1 : a->bytes.off > b->bytes.off;
 }
 
-static void put_in_order(struct fb_memory *memory)
+static void put_in_order(struct fb_memory *memory, struct fb_region *room)
 {
-    fb_sort(memory->v, memory->n, sizeof *memory->v, by_start);
+    memory->v = fb_sort_runs(memory->v, memory->n, sizeof *memory->v, by_start, room);
     size_t kept = 0;
     for (size_t i = 0; i < memory->n; i++) {
         const struct fb_region *region = &memory->v[i];
@@ -120,8 +120,11 @@ void fb_md_memory(struct fb_md *m)
     struct fb_md_list l64 = list64(m, &rva64);
     const struct fb_threads *threads = &m->dump->threads;
     struct fb_memory *memory = &m->dump->memory;
-    memory->v = FB_MD_NEW(m, struct fb_region, list.n + l64.n + threads->n);
-    if (memory->v == NULL)
+    size_t most = list.n + l64.n + threads->n;
+    memory->v = FB_RAW(m->arena, struct fb_region, most);
+    struct fb_region *room = FB_RAW(m->arena, struct fb_region, most);
+    m->full |= memory->v == NULL || room == NULL;
+    if (m->full)
         return;
     add_list(m, &list);
     add_list64(m, &l64, rva64);
@@ -129,5 +132,5 @@ void fb_md_memory(struct fb_md *m)
         if (threads->v[i].stack.n != 0)
             memory->v[memory->n++] =
                 (struct fb_region){threads->v[i].stack_start, threads->v[i].stack};
-    put_in_order(memory);
+    put_in_order(memory, room);
 }

@@ -362,11 +362,9 @@ static void follow_all(struct emulation *e)
 /* Room for an emulation, of which only the beginning is zeroed. */
 static struct emulation *room(struct fb_arena *arena)
 {
-    struct emulation *e = FB_NEW(arena, struct emulation, 0);
-    if (e == NULL || arena->cap - arena->used < sizeof *e)
-        return NULL;
-    (void)fb_arena_take(arena, sizeof *e);
-    memset(e, 0, offsetof(struct emulation, seen));
+    struct emulation *e = FB_RAW(arena, struct emulation, 1);
+    if (e != NULL)
+        memset(e, 0, offsetof(struct emulation, seen));
     return e;
 }
 

@@ -206,13 +206,9 @@ static void name_frame(const struct fb_unwinder *w, struct fb_arena *arena, stru
  * and look-ups need the rest. It is not zeroed, since most of it is given back. */
 static struct fb_frame *room_for_frames(struct fb_arena *arena, size_t *cap)
 {
-    struct fb_frame *v = FB_NEW(arena, struct fb_frame, 0);
-    size_t half = (arena->cap - arena->used) / 2 / sizeof *v;
+    size_t half = (arena->cap - arena->used) / 2 / sizeof(struct fb_frame);
     *cap = half < FB_FRAMES_MAX ? half : FB_FRAMES_MAX;
-    if (v == NULL || *cap == 0)
-        return NULL;
-    (void)fb_arena_take(arena, *cap * sizeof *v);
-    return v;
+    return *cap != 0 ? FB_RAW(arena, struct fb_frame, *cap) : NULL;
 }
 
 /* What one walk may decode of what is left for all. */
