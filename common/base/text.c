@@ -40,7 +40,6 @@ void fb_text_put(struct fb_text *text, const char *p, size_t n)
 }
 
 void fb_text_str(struct fb_text *text, const char *s) { fb_text_put(text, s, strlen(s)); }
-void fb_text_char(struct fb_text *text, char c) { fb_text_put(text, &c, 1); }
 
 void fb_text_hex(struct fb_text *text, uint64_t v, int digits)
 {

@@ -29,7 +29,15 @@ const char *fb_text_close(struct fb_text *text, struct fb_arena *arena);
 
 void fb_text_put(struct fb_text *text, const char *p, size_t n);
 void fb_text_str(struct fb_text *text, const char *s);
-void fb_text_char(struct fb_text *text, char c);
+static inline void fb_text_char(struct fb_text *text, char c)
+{
+    if (text->n + 1 >= text->cap) {
+        text->cut = true;
+        return;
+    }
+    text->p[text->n++] = c;
+    text->p[text->n] = 0;
+}
 /** `v` as `digits` lower-case hex digits at least. */
 void fb_text_hex(struct fb_text *text, uint64_t v, int digits);
 void fb_text_dec(struct fb_text *text, uint64_t v);

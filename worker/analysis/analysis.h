@@ -64,6 +64,8 @@ struct fb_stack {
     size_t n;
     const char *stop; // literal: why the walk ended
     bool cut;         // frame limit
+    // The first frame whose return address was overwritten, as the shadow stack tells.
+    const struct fb_frame *corrupted; // NULL: none
 };
 
 /* --- what crashed ------------------------------------------------------------------- */

@@ -20,13 +20,16 @@
 #define CODE        {"code", FB_TRUST_CFI, fb_unwind_code}
 #define FRAME(find) {"frame_pointer", FB_TRUST_FRAME_POINTER, find}
 #define SCAN        {"scan", FB_TRUST_SCAN, fb_unwind_scan}
+#define SIGNAL      {"signal", FB_TRUST_CFI, fb_unwind_signal}
+#define SIGTRAMP    {"signal", FB_TRUST_CFI, fb_unwind_sigtramp}
 #define NO_MORE     {0}
 
 static const struct fb_rung intel_windows[] = {BAD_CALL, CODE, LEAF, FRAME(fb_unwind_fp), SCAN, NO_MORE};
-static const struct fb_rung intel[]         = {BAD_CALL, CODE, FRAME(fb_unwind_fp), SCAN, NO_MORE};
-static const struct fb_rung arm64[]         = {BAD_CALL, LINK, FRAME(fb_unwind_fp), SCAN, NO_MORE};
+static const struct fb_rung intel[]         = {BAD_CALL, SIGNAL, CODE, FRAME(fb_unwind_fp), SCAN, NO_MORE};
+static const struct fb_rung amd64_macos[]   = {BAD_CALL, SIGTRAMP, CODE, FRAME(fb_unwind_fp), SCAN, NO_MORE};
+static const struct fb_rung arm64[]         = {BAD_CALL, SIGNAL, LINK, FRAME(fb_unwind_fp), SCAN, NO_MORE};
 static const struct fb_rung arm_ios[]       = {BAD_CALL, FRAME(fb_unwind_fp_thumb), SCAN, NO_MORE};
-static const struct fb_rung arm[]           = {BAD_CALL, FRAME(fb_unwind_fp_arm),
+static const struct fb_rung arm[]           = {BAD_CALL, SIGNAL, FRAME(fb_unwind_fp_arm),
                                                FRAME(fb_unwind_fp_thumb), SCAN, NO_MORE};
 // clang-format on
 
@@ -43,6 +46,7 @@ static const struct fb_ladder ladders[] = {
     {FB_X86,   FB_WINDOWS,    CALL_X86,   false, SAVED_X86,   intel_windows},
     {FB_X86,   FB_OS_UNKNOWN, CALL_X86,   false, SAVED_X86,   intel        },
     {FB_AMD64, FB_WINDOWS,    CALL_X86,   false, SAVED_WIN64, intel_windows},
+    {FB_AMD64, FB_MACOS,      CALL_X86,   false, SAVED_SYSV,  amd64_macos  },
     {FB_AMD64, FB_OS_UNKNOWN, CALL_X86,   false, SAVED_SYSV,  intel        },
     {FB_ARM64, FB_OS_UNKNOWN, CALL_ARM64, true,  SAVED_ARM64, arm64        },
     {FB_ARM,   FB_IOS,        CALL_THUMB, true,  SAVED_ARM,   arm_ios      },

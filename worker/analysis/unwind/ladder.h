@@ -33,6 +33,27 @@ fb_unwind_fn fb_unwind_bad_call, fb_unwind_leaf, fb_unwind_lr;   // leaf.c
 fb_unwind_fn fb_unwind_code;                                     // code.c
 fb_unwind_fn fb_unwind_fp, fb_unwind_fp_arm, fb_unwind_fp_thumb; // fp.c
 fb_unwind_fn fb_unwind_scan;                                     // scan.c
+fb_unwind_fn fb_unwind_signal, fb_unwind_sigtramp;               // signal.c
+
+/* --- shadow.c ----------------------------------------------------------------------- */
+
+struct fb_shadow {
+    bool open;    // there is one, and it still speaks
+    bool synced;  // `next` belongs to the caller of the frame at hand
+    fb_addr next; // the word to be read next
+    size_t left;  // words that may still be read
+};
+enum fb_witness { FB_WITNESS_SILENT, FB_WITNESS_AGREES, FB_WITNESS_CORRECTS };
+/** Begin with a thread's shadow stack, if it has one. `live`: its registers are of the same
+ * moment. */
+void fb_shadow_open(const struct fb_unwinder *w, const struct fb_thread *thread, bool live,
+                    struct fb_shadow *out);
+/** Ask about the caller that was found for `callee`: `ip`, 0 when there was none. `place` is
+ * one whose sp is sure though its ip may be wrong, NULL when there is none.
+ * CORRECTS: `*caller` is set to the true one. */
+enum fb_witness fb_shadow_ask(const struct fb_unwinder *w, struct fb_shadow *shadow,
+                              const struct fb_frame *callee, fb_addr ip,
+                              const struct fb_caller *place, struct fb_caller *caller);
 
 enum { FB_LOWEST_CODE = 4096 };
 struct fb_rung {

@@ -24,6 +24,8 @@ struct walk { // what changes from frame to frame
     size_t instructions; // left to decode
     bool better;         // some caller was not guessed
     unsigned stacks;     // changed to
+    struct fb_shadow shadow;
+    const struct fb_frame *corrupted; // as in struct fb_stack
 };
 
 /* --- the stack and the addresses ---------------------------------------------------- */
@@ -133,33 +135,100 @@ static void count(struct walk *walk, const struct fb_rung *rung, const struct fb
     walk->better |= !scanned;
 }
 
+/* What the ladder says about the caller of a frame. */
+struct proposal {
+    const struct fb_rung *by; // whose caller passes; NULL: nobody's
+    struct fb_caller caller;
+    bool reckoned; // a method that reckons knows where the caller's sp is, whatever its ip
+    struct fb_caller place;
+    const char *stop; // why there is no caller
+};
+
+/* Whether the method may still be asked. @return why not, NULL when it may */
+static const char *spent(const struct walk *walk, const struct fb_rung *rung)
+{
+    if (rung->trust == FB_TRUST_SCAN && walk->scanned == FB_SCANNED_MAX)
+        return "limit of scanned frames";
+    if (rung->trust == FB_TRUST_SCAN && walk->better && walk->guesses == GUESSES_MAX)
+        return "only guesses are left";
+    return NULL;
+}
+
+static const char *no_method(const struct fb_unwinder *w, const struct fb_frame *callee)
+{
+    if (w->stack.n == 0)
+        return "the stack was not captured";
+    return fb_in_stack(w, callee->sp) ? "no method finds a caller"
+                                      : "the stack pointer left the captured stack";
+}
+
+static void remember_place(const struct walk *walk, const struct fb_frame *callee,
+                           const struct fb_rung *rung, const struct fb_caller *caller,
+                           struct proposal *p)
+{
+    fb_addr sp = fb_reg_sp(&caller->regs);
+    if (p->reckoned || rung->trust < FB_TRUST_CFI || sp <= callee->sp ||
+        !fb_in_stack(&walk->w, sp))
+        return;
+    p->reckoned = true;
+    p->place = *caller;
+}
+
+static struct proposal propose(const struct walk *walk, const struct fb_frame *callee)
+{
+    struct proposal p = {.stop = NULL};
+    for (const struct fb_rung *rung = walk->ladder->rung; rung->method != NULL; rung++) {
+        struct fb_caller caller = {.regs.arch = callee->regs.arch};
+        if ((p.stop = spent(walk, rung)) != NULL)
+            return p;
+        if (!rung->unwind(&walk->w, callee, &caller))
+            continue;
+        remember_place(walk, callee, rung, &caller, &p);
+        if (fb_reg_ip(&caller.regs) < FB_LOWEST_CODE) {
+            p.stop = "end of the stack";
+            return p;
+        }
+        if (passes(walk, callee, &caller)) {
+            p.by = rung;
+            p.caller = caller;
+            return p;
+        }
+    }
+    p.stop = no_method(&walk->w, callee);
+    return p;
+}
+
+/* The shadow stack has the last word. What it says in place of a method that reckons, means
+ * that the return address was overwritten. */
+static void hear_witness(struct walk *walk, const struct fb_frame *callee, struct proposal *p)
+{
+    static const struct fb_rung shadow = {"shadow_stack", FB_TRUST_SHADOW_STACK, NULL};
+    if (p->by != NULL && p->caller.exact)
+        return; // no call stands between
+    fb_addr ip = p->by != NULL ? fb_reg_ip(&p->caller.regs) : 0;
+    if (fb_shadow_ask(&walk->w, &walk->shadow, callee, ip, p->reckoned ? &p->place : NULL,
+                      &p->caller) != FB_WITNESS_CORRECTS)
+        return;
+    if (p->reckoned && walk->corrupted == NULL)
+        walk->corrupted = callee;
+    p->by = &shadow;
+}
+
 /* The caller of `callee`. @return NULL: found; else why not */
 static const char *step(struct walk *walk, const struct fb_frame *callee, struct fb_frame *out)
 {
-    for (const struct fb_rung *rung = walk->ladder->rung; rung->method != NULL; rung++) {
-        struct fb_caller caller = {.regs.arch = callee->regs.arch};
-        if (rung->trust == FB_TRUST_SCAN && walk->scanned == FB_SCANNED_MAX)
-            return "limit of scanned frames";
-        if (rung->trust == FB_TRUST_SCAN && walk->better && walk->guesses == GUESSES_MAX)
-            return "only guesses are left";
-        if (!rung->unwind(&walk->w, callee, &caller))
-            continue;
-        if (fb_reg_ip(&caller.regs) < FB_LOWEST_CODE)
-            return "end of the stack";
-        if (!passes(walk, callee, &caller))
-            continue;
-        if (!caller.exact)
-            keep_saved(walk->ladder, walk->w.names, &caller.regs);
-        if (caller.other_stack)
-            change_stack(walk, &caller.regs);
-        *out = frame_of(walk, rung, &caller.regs, caller.exact);
-        count(walk, rung, out);
-        return NULL;
-    }
-    if (walk->w.stack.n == 0)
-        return "the stack was not captured";
-    return fb_in_stack(&walk->w, callee->sp) ? "no method finds a caller"
-                                             : "the stack pointer left the captured stack";
+    struct proposal p = propose(walk, callee);
+    if (walk->shadow.open)
+        hear_witness(walk, callee, &p);
+    if (p.by == NULL)
+        return p.stop;
+    if (!p.caller.exact)
+        keep_saved(walk->ladder, walk->w.names, &p.caller.regs);
+    if (p.caller.other_stack)
+        change_stack(walk, &p.caller.regs);
+    *out = frame_of(walk, p.by, &p.caller.regs, p.caller.exact);
+    count(walk, p.by, out);
+    return NULL;
 }
 
 /* --- names -------------------------------------------------------------------------- */
@@ -228,7 +297,8 @@ static void find_frames(struct walk *walk, const struct fb_regs *regs, struct fb
     while (stop == NULL && n < cap)
         if ((stop = step(walk, &v[n - 1], &v[n])) == NULL)
             n++;
-    *out = (struct fb_stack){v, n, stop != NULL ? stop : "limit of frames", stop == NULL};
+    *out = (struct fb_stack){v, n, stop != NULL ? stop : "limit of frames", stop == NULL,
+                             walk->corrupted};
 }
 
 struct fb_err fb_walk(const struct fb_walk_env *env, const struct fb_thread *thread,
@@ -245,6 +315,7 @@ struct fb_err fb_walk(const struct fb_walk_env *env, const struct fb_thread *thr
     if (v == NULL)
         return FB_FAIL(LIMIT, "no room for the frames of a thread", 0);
     walk.w = unwinder(env, thread, regs, arena);
+    fb_shadow_open(&walk.w, thread, regs == &thread->regs, &walk.shadow);
     size_t allowed = walk.instructions = allowance(env);
     walk.w.instructions = &walk.instructions;
     find_frames(&walk, regs, v, cap, out);
