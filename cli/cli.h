@@ -10,10 +10,13 @@
 
 enum { FB_EXIT_OK = 0, FB_EXIT_FAILED = 1, FB_EXIT_USAGE = 2 };
 
-/* X(name, arguments, summary) */
-#define FB_COMMANDS(X)                                                                         \
+/* X(name, arguments, summary). Those of the desk need no server and none of its libraries,
+ * whose start would cost more than the work; `faultbucket` hands the others over to the program
+ * `faultbucket-admin` beside it. */
+#define FB_DESK_COMMANDS(X)                                                                    \
     X(analyze, "[--json] [--symbols DIR]... FILE...",                                          \
-      "say what crashed in a dump, and how bad it is")                                         \
+      "say what crashed in a dump, and how bad it is")
+#define FB_ADMIN_COMMANDS(X)                                                                   \
     X(submit, "FILE... [--field NAME=VALUE]...", "send dumps to an ingest node")               \
     X(migrate, "", "bring the database and the topics up to date")                             \
     X(vendor, "add NAME | list", "the vendors that send reports")                              \
@@ -24,7 +27,8 @@ enum { FB_EXIT_OK = 0, FB_EXIT_FAILED = 1, FB_EXIT_USAGE = 2 };
 
 #define X(name, arguments, summary)                                                            \
     int fb_cmd_##name(const struct fb_config *config, int argc, char **argv);
-FB_COMMANDS(X)
+FB_DESK_COMMANDS(X)
+FB_ADMIN_COMMANDS(X)
 #undef X
 
 /** Print "faultbucket NAME: MESSAGE" to standard error. @return FB_EXIT_USAGE,

@@ -1,20 +1,26 @@
 /*
- * cli/main.c -- `faultbucket`: find the command, give it the configuration and
- * its own arguments.
+ * cli/main.c -- `faultbucket`: find the command, give it the configuration and its own
+ * arguments, or hand all of them over to the program that speaks with the servers.
  */
 #include "cli.h"
 #include "log.h"
 
 #include <argp.h>
+#include <errno.h>
 #include <locale.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const struct {
     const char *name, *arguments, *summary;
-    int (*run)(const struct fb_config *config, int argc, char **argv);
+    int (*run)(const struct fb_config *config, int argc, char **argv); // NULL: handed over
 } commands[] = {
 #define X(name, arguments, summary) {#name, arguments, summary, fb_cmd_##name},
-    FB_COMMANDS(X)
+    FB_DESK_COMMANDS(X)
+#undef X
+#define X(name, arguments, summary) {#name, arguments, summary, NULL},
+        FB_ADMIN_COMMANDS(X)
 #undef X
 };
 enum { COMMANDS = sizeof commands / sizeof *commands };
@@ -31,12 +37,27 @@ static void print_help(void)
     fb_config_help('C', stdout);
 }
 
-int main(int argc, char **argv)
+/* Become faultbucket-admin, which lies in the same folder. */
+static int hand_over(const char *command, char **argv)
 {
-    setlocale(LC_CTYPE, "");
-    argp_err_exit_status = FB_EXIT_USAGE;
-    const struct fb_config *config = fb_config_load('C', NULL, &argc, argv);
-    fb_log_open("faultbucket", fb_config_text(config, FB_OPT_LOG_LEVEL));
+    static const char name[] = "faultbucket-admin";
+    char path[4096];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - sizeof name);
+    char *slash = n > 0 ? memrchr(path, '/', (size_t)n) : NULL;
+    if (slash == NULL)
+        slash = path;
+    else
+        slash++;
+    memcpy(slash, name, sizeof name);
+    if (argv != NULL)
+        execv(path, argv);
+    return fb_cli_failed(command, path, strerror(errno),
+                         "install faultbucket-admin beside faultbucket");
+}
+
+/* `given` are the arguments as they came, settings and all. */
+static int run(const struct fb_config *config, int argc, char **argv, char **given)
+{
     if (argc < 2 || strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "help") == 0) {
         print_help();
         return argc < 2 ? FB_EXIT_USAGE : FB_EXIT_OK;
@@ -47,8 +68,23 @@ int main(int argc, char **argv)
     }
     for (size_t i = 0; i < COMMANDS; i++)
         if (strcmp(argv[1], commands[i].name) == 0)
-            return commands[i].run(config, argc - 1, argv + 1);
+            return commands[i].run != NULL ? commands[i].run(config, argc - 1, argv + 1)
+                                           : hand_over(argv[1], given);
     fprintf(stderr, "faultbucket: there is no command `%s`; `faultbucket --help` lists them\n",
             fb_cli_safe(argv[1]));
     return FB_EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    setlocale(LC_CTYPE, "");
+    argp_err_exit_status = FB_EXIT_USAGE;
+    char **given = calloc((size_t)argc + 1, sizeof *given);
+    if (given != NULL)
+        memcpy(given, argv, (size_t)argc * sizeof *given);
+    const struct fb_config *config = fb_config_load('C', NULL, &argc, argv);
+    fb_log_open("faultbucket", fb_config_text(config, FB_OPT_LOG_LEVEL));
+    int code = run(config, argc, argv, given);
+    free(given);
+    return code;
 }
