@@ -5,6 +5,7 @@
  * Only whole words count: whatever writes a register in another way loses its value.
  */
 #include "disasm/optable.h"
+#include "disasm/step_plain.h"
 
 #include <string.h>
 
@@ -160,6 +161,14 @@ static void classify(const struct form *f, const struct fb_insn *insn, struct fb
 bool fb_disasm_step(size_t handle, enum fb_arch arch, struct fb_span code, fb_addr address,
                     struct fb_step *out)
 {
+    bool ours = arch == FB_X86 || arch == FB_AMD64;
+    return ours && (fb_step_plain(arch, code, address, out) ||
+                    fb_step_capstone(handle, arch, code, address, out));
+}
+
+bool fb_step_capstone(size_t handle, enum fb_arch arch, struct fb_span code, fb_addr address,
+                      struct fb_step *out)
+{
     static const struct fb_regs none;
     const uint8_t *p = code.p;
     size_t n = code.n;
@@ -167,8 +176,7 @@ bool fb_disasm_step(size_t handle, enum fb_arch arch, struct fb_span code, fb_ad
     cs_insn cs = {.detail = &detail};
     uint64_t at = address;
     memset(&detail, 0, sizeof detail);
-    bool ours = handle != 0 && (arch == FB_X86 || arch == FB_AMD64);
-    if (!ours || n == 0 || !cs_disasm_iter(handle, &p, &n, &at, &cs))
+    if (handle == 0 || n == 0 || !cs_disasm_iter(handle, &p, &n, &at, &cs))
         return false;
     struct fb_insn insn = {.address = address, .target_reg = -1};
     struct form f = {&cs, detail.x86.operands, detail.x86.op_count,

@@ -1,0 +1,329 @@
+/*
+ * worker/analysis/disasm/step_plain.c -- the instructions that compilers' code is made of,
+ * decoded by hand: what fb_disasm_step answers without asking Capstone.
+ *
+ * The emulation of code (unwind/code.c) takes thousands of steps per dump, and nine of ten are
+ * one of some forty forms: moves, arithmetic, pushes, calls and jumps with at most a REX
+ * prefix. Whatever else there is, is left to Capstone; a test holds both against each other
+ * over all the code that it finds.
+ * @source Intel's manual, volume 2, appendix A
+ */
+#include "disasm/step_plain.h"
+
+enum {
+    MODRM = 1, // a ModRM byte follows
+    IMM8 = 2,  // an immediate of so many bits
+    IMM16 = 4,
+    IMM32 = 8,
+    TO_RM = 16,  // writes what its r/m names,
+    TO_REG = 32, // or its register,
+    FLAGS = 64,  // and the flags,
+    SP = 128,    // and the stack pointer
+};
+enum form {
+    NOT_PLAIN,
+    OTHER,
+    NOP, // but with a REX prefix it exchanges registers
+    MOVSXD,
+    STORE,
+    LOAD,
+    LEA,
+    PUSH,
+    POP,
+    PUSH_IMM,
+    GROUP_1, // add, or, adc, sbb, and, sub, xor, cmp: the register field tells
+    GROUP_5, // inc, dec, call, far call, jmp, far jmp, push: likewise
+    MOV_IMM, // C7: the register field is 0
+    SET_IMM, // B8 and on
+    CALL,
+    JUMP,
+    BRANCH,
+    RETURN,
+    LEAVE,
+    STOP,
+};
+struct row {
+    uint8_t form, flags;
+};
+
+#define TIMES_4(at, ...)                                                                       \
+    [at] = __VA_ARGS__, [(at) + 1] = __VA_ARGS__, [(at) + 2] = __VA_ARGS__,                    \
+    [(at) + 3] = __VA_ARGS__
+#define TIMES_8(at, ...)  TIMES_4(at, __VA_ARGS__), TIMES_4((at) + 4, __VA_ARGS__)
+#define TIMES_16(at, ...) TIMES_8(at, __VA_ARGS__), TIMES_8((at) + 8, __VA_ARGS__)
+
+// clang-format off
+static const struct row one_byte[256] = {
+    [0x01] = {OTHER, MODRM | TO_RM | FLAGS}, [0x03] = {OTHER, MODRM | TO_REG | FLAGS}, // add
+    [0x09] = {OTHER, MODRM | TO_RM | FLAGS}, [0x0B] = {OTHER, MODRM | TO_REG | FLAGS}, // or
+    [0x21] = {OTHER, MODRM | TO_RM | FLAGS}, [0x23] = {OTHER, MODRM | TO_REG | FLAGS}, // and
+    [0x29] = {OTHER, MODRM | TO_RM | FLAGS}, [0x2B] = {OTHER, MODRM | TO_REG | FLAGS}, // sub
+    [0x31] = {OTHER, MODRM | TO_RM | FLAGS}, [0x33] = {OTHER, MODRM | TO_REG | FLAGS}, // xor
+    TIMES_4(0x38, {OTHER, MODRM | FLAGS}),                                             // cmp
+    TIMES_8(0x50, {PUSH, SP}),
+    TIMES_8(0x58, {POP, SP}),
+    [0x63] = {MOVSXD, MODRM | TO_REG},
+    [0x68] = {PUSH_IMM, IMM32 | SP}, [0x6A] = {PUSH_IMM, IMM8 | SP},
+    TIMES_16(0x70, {BRANCH, IMM8}),
+    [0x81] = {GROUP_1, MODRM | IMM32}, [0x83] = {GROUP_1, MODRM | IMM8},
+    [0x84] = {OTHER, MODRM | FLAGS}, [0x85] = {OTHER, MODRM | FLAGS},                  // test
+    [0x89] = {STORE, MODRM | TO_RM}, [0x8B] = {LOAD, MODRM | TO_REG},
+    [0x8D] = {LEA, MODRM | TO_REG},
+    [0x90] = {NOP, 0},                                                                 // nop
+    TIMES_8(0xB8, {SET_IMM, IMM32}),
+    [0xC2] = {RETURN, IMM16 | SP}, [0xC3] = {RETURN, SP},
+    [0xC7] = {MOV_IMM, MODRM | IMM32 | TO_RM},
+    [0xC9] = {LEAVE, SP}, [0xCC] = {STOP, 0},
+    [0xE8] = {CALL, IMM32 | SP}, [0xE9] = {JUMP, IMM32}, [0xEB] = {JUMP, IMM8},
+    [0xFF] = {GROUP_5, MODRM},
+};
+static const struct row two_bytes[256] = { // behind 0F
+    [0x1F] = {OTHER, MODRM},                                                           // nop
+    TIMES_16(0x80, {BRANCH, IMM32}),
+    [0xAF] = {OTHER, MODRM | TO_REG | FLAGS},                                          // imul
+    [0xB6] = {OTHER, MODRM | TO_REG}, [0xB7] = {OTHER, MODRM | TO_REG},                // movzx
+    [0xBE] = {OTHER, MODRM | TO_REG}, [0xBF] = {OTHER, MODRM | TO_REG},                // movsx
+};
+// clang-format on
+
+/* --- decoding ----------------------------------------------------------------------- */
+
+enum { REX_B = 1, REX_X = 2, REX_R = 4, REX_W = 8, SIB_FOLLOWS = 4, NO_BASE = 5 };
+
+struct plain {
+    enum fb_arch arch;
+    struct fb_reader r;
+    uint8_t opcode, rex;
+    struct row row;
+    unsigned reg, rm; // of the ModRM byte, without REX
+    bool memory;
+    int base; // of the address, our index; -1: none, or more than a base
+    int64_t offset, immediate;
+    bool whole; // operands are whole words
+};
+
+/* The processor's number of a register to ours. */
+static int ours(const struct plain *p, unsigned number, unsigned extension)
+{
+    static const int8_t legacy[8] = {FB_RAX, FB_RCX, FB_RDX, FB_RBX,
+                                     FB_RSP, FB_RBP, FB_RSI, FB_RDI};
+    return (p->rex & extension) != 0 ? FB_R8 + (int)number : legacy[number];
+}
+static int reg_of(const struct plain *p) { return ours(p, p->reg, REX_R); }
+static int rm_of(const struct plain *p) { return ours(p, p->rm, REX_B); }
+
+static int64_t signed_of(uint64_t v, unsigned bytes)
+{
+    uint64_t sign = UINT64_C(1) << (8 * bytes - 1);
+    return (int64_t)((v ^ sign) - sign);
+}
+
+static void read_opcode(struct plain *p)
+{
+    p->opcode = fb_read_u8(&p->r);
+    if (p->arch == FB_AMD64 && (p->opcode & 0xF0) == 0x40) {
+        p->rex = p->opcode & 15;
+        p->opcode = fb_read_u8(&p->r);
+    }
+    if (p->opcode == 0x0F) {
+        p->opcode = fb_read_u8(&p->r);
+        p->row = two_bytes[p->opcode];
+    } else {
+        p->row = one_byte[p->opcode];
+    }
+    p->whole = p->arch == FB_X86 || (p->rex & REX_W) != 0;
+}
+
+static void read_address(struct plain *p, unsigned mod)
+{
+    bool sib = p->rm == SIB_FOLLOWS, alone = true;
+    unsigned base = p->rm;
+    if (sib) {
+        uint8_t byte = fb_read_u8(&p->r);
+        base = byte & 7;
+        alone = (byte >> 3 & 7) == SIB_FOLLOWS && (p->rex & REX_X) == 0;
+    }
+    bool based = mod != 0 || base != NO_BASE; // else an offset alone, or one from rip
+    size_t bytes = mod == 1 ? 1 : mod == 2 || !based ? 4 : 0;
+    if (bytes != 0)
+        p->offset = signed_of(fb_read_le(&p->r, bytes), (unsigned)bytes);
+    p->base = based && alone ? ours(p, base, REX_B) : -1;
+}
+
+static void read_operands(struct plain *p)
+{
+    p->base = -1;
+    if ((p->row.flags & MODRM) != 0) {
+        uint8_t modrm = fb_read_u8(&p->r);
+        p->reg = modrm >> 3 & 7;
+        p->rm = modrm & 7;
+        p->memory = modrm >> 6 != 3;
+        if (p->memory)
+            read_address(p, modrm >> 6);
+    }
+    unsigned bytes = p->row.flags & IMM8    ? 1
+                     : p->row.flags & IMM16 ? 2
+                     : p->row.flags & IMM32 ? 4
+                                            : 0;
+    if (bytes != 0)
+        p->immediate = signed_of(fb_read_le(&p->r, bytes), bytes);
+}
+
+/* --- what it does ------------------------------------------------------------------- */
+
+static uint64_t bit(int reg) { return UINT64_C(1) << reg; }
+
+static uint64_t writes_of(const struct plain *p)
+{
+    uint64_t writes = 0;
+    if ((p->row.flags & TO_REG) != 0)
+        writes |= bit(reg_of(p));
+    if ((p->row.flags & TO_RM) != 0 && !p->memory)
+        writes |= bit(rm_of(p));
+    if ((p->row.flags & FLAGS) != 0)
+        writes |= bit(p->arch == FB_X86 ? FB_EFLAGS : FB_RFLAGS);
+    if ((p->row.flags & SP) != 0)
+        writes |= bit(FB_RSP);
+    return writes;
+}
+
+static void set(struct fb_step *out, enum fb_step_kind kind, int to, int from, int64_t constant)
+{
+    out->kind = kind;
+    out->to = to;
+    out->from = from;
+    out->constant = constant;
+}
+
+static void move(const struct plain *p, bool load, struct fb_step *out)
+{
+    int to = load ? reg_of(p) : rm_of(p), from = load ? rm_of(p) : reg_of(p);
+    if (!p->whole)
+        return;
+    if (!p->memory)
+        set(out, FB_STEP_SET, to, from, 0);
+    else if (p->base >= 0 && load)
+        set(out, FB_STEP_LOAD, to, p->base, p->offset);
+    else if (p->base >= 0)
+        set(out, FB_STEP_STORE, p->base, from, p->offset);
+}
+
+static bool group_1(const struct plain *p, struct fb_step *out)
+{
+    enum { ADD, AND = 4, SUB, CMP = 7 };
+    out->writes |= bit(p->arch == FB_X86 ? FB_EFLAGS : FB_RFLAGS);
+    if (p->memory)
+        return true;
+    int rm = rm_of(p);
+    if (p->reg != CMP)
+        out->writes |= bit(rm);
+    if (p->whole && p->reg == ADD)
+        set(out, FB_STEP_SET, rm, rm, p->immediate);
+    else if (p->whole && p->reg == SUB)
+        set(out, FB_STEP_SET, rm, rm, -p->immediate);
+    else if (p->whole && p->reg == AND)
+        set(out, FB_STEP_MASK, rm, rm, p->immediate);
+    return true;
+}
+
+static bool group_5(const struct plain *p, struct fb_step *out)
+{
+    enum { CALL_RM = 2, JUMP_RM = 4, PUSH_RM = 6 };
+    if (p->reg == CALL_RM)
+        out->kind = FB_STEP_CALL;
+    else if (p->reg == JUMP_RM)
+        out->kind = FB_STEP_END;
+    else if (p->reg == PUSH_RM)
+        set(out, FB_STEP_PUSH, -1, p->memory ? -1 : rm_of(p), 1);
+    if (p->reg != JUMP_RM)
+        out->writes |= bit(FB_RSP);
+    return p->reg == CALL_RM || p->reg == JUMP_RM || p->reg == PUSH_RM;
+}
+
+static void go(const struct plain *p, fb_addr address, enum fb_step_kind kind,
+               struct fb_step *out)
+{
+    uint64_t target = address + p->r.at + (uint64_t)p->immediate;
+    out->kind = kind;
+    out->target_known = true;
+    out->target = p->arch == FB_X86 ? (uint32_t)target : target;
+}
+
+/* @return false: this one is not plain after all */
+static bool apply(const struct plain *p, fb_addr address, struct fb_step *out)
+{
+    switch ((enum form)p->row.form) {
+    case OTHER:
+        return true;
+    case NOP:
+        return p->rex == 0;
+    case MOVSXD:
+        return p->arch == FB_AMD64;
+    case LOAD:
+    case STORE:
+        move(p, p->row.form == LOAD, out);
+        return true;
+    case LEA:
+        if (p->whole && p->base >= 0)
+            set(out, FB_STEP_SET, reg_of(p), p->base, p->offset);
+        return p->memory;
+    case PUSH:
+        set(out, FB_STEP_PUSH, -1, ours(p, p->opcode & 7, REX_B), 1);
+        return true;
+    case POP:
+        set(out, FB_STEP_POP, ours(p, p->opcode & 7, REX_B), -1, 1);
+        out->writes |= bit(out->to);
+        return true;
+    case PUSH_IMM:
+        set(out, FB_STEP_PUSH, -1, -1, 1);
+        return true;
+    case GROUP_1:
+        return group_1(p, out);
+    case GROUP_5:
+        return group_5(p, out);
+    case MOV_IMM:
+        return p->reg == 0;
+    case SET_IMM:
+        out->writes = bit(ours(p, p->opcode & 7, REX_B));
+        return p->arch == FB_X86 || !p->whole; // else its immediate has eight bytes
+    case CALL:
+        go(p, address, FB_STEP_CALL, out);
+        return true;
+    case JUMP:
+        go(p, address, FB_STEP_JUMP, out);
+        return true;
+    case BRANCH:
+        go(p, address, FB_STEP_BRANCH, out);
+        return true;
+    case RETURN:
+        set(out, FB_STEP_RETURN, -1, -1, p->immediate & 0xFFFF);
+        return true;
+    case LEAVE:
+        out->kind = FB_STEP_LEAVE;
+        out->writes |= bit(FB_RBP);
+        return true;
+    case STOP:
+        out->kind = FB_STEP_END;
+        return true;
+    case NOT_PLAIN:
+        break;
+    }
+    return false;
+}
+
+bool fb_step_plain(enum fb_arch arch, struct fb_span code, fb_addr address, struct fb_step *out)
+{
+    struct plain p = {.arch = arch, .r = {.in = code}};
+    read_opcode(&p);
+    if (p.row.form == NOT_PLAIN)
+        return false;
+    read_operands(&p);
+    if (fb_failed(p.r.err))
+        return false;
+    struct fb_step step = {
+        .length = (uint8_t)p.r.at, .to = -1, .from = -1, .writes = writes_of(&p)};
+    if (!apply(&p, address, &step))
+        return false;
+    *out = step;
+    return true;
+}

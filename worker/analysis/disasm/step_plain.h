@@ -1,0 +1,13 @@
+/*
+ * worker/analysis/disasm/step_plain.h -- the two halves of fb_disasm_step for x86 and x64: the
+ * quick one, and Capstone.
+ */
+#pragma once
+#include "disasm/insn.h"
+
+/** What fb_disasm_step would say. @return false: it is no plain instruction; ask Capstone */
+bool fb_step_plain(enum fb_arch arch, struct fb_span code, fb_addr address,
+                   struct fb_step *out);
+/** What Capstone says. @return false: it knows no such instruction, or the handle is 0 */
+bool fb_step_capstone(size_t handle, enum fb_arch arch, struct fb_span code, fb_addr address,
+                      struct fb_step *out);
