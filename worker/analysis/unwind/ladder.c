@@ -16,13 +16,17 @@
 // clang-format off
 #define BAD_CALL    {"bad_call", FB_TRUST_LEAF, fb_unwind_bad_call}
 #define LEAF        {"leaf", FB_TRUST_LEAF, fb_unwind_leaf}
+#define LEAF_X64    {"leaf", FB_TRUST_LEAF, fb_unwind_leaf_x64}
 #define LINK        {"leaf", FB_TRUST_LEAF, fb_unwind_lr}
+#define PDATA_X64   {"pdata", FB_TRUST_CFI, fb_unwind_pdata_x64}
 #define CODE        {"code", FB_TRUST_CFI, fb_unwind_code}
 #define FRAME(find) {"frame_pointer", FB_TRUST_FRAME_POINTER, find}
 #define SCAN        {"scan", FB_TRUST_SCAN, fb_unwind_scan}
 #define NO_MORE     {0}
 
 static const struct fb_rung intel_windows[] = {BAD_CALL, CODE, LEAF, FRAME(fb_unwind_fp), SCAN, NO_MORE};
+static const struct fb_rung amd64_windows[] = {BAD_CALL, PDATA_X64, LEAF_X64, CODE, LEAF,
+                                               FRAME(fb_unwind_fp), SCAN, NO_MORE};
 static const struct fb_rung intel[]         = {BAD_CALL, CODE, FRAME(fb_unwind_fp), SCAN, NO_MORE};
 static const struct fb_rung arm64[]         = {BAD_CALL, LINK, FRAME(fb_unwind_fp), SCAN, NO_MORE};
 static const struct fb_rung arm_ios[]       = {BAD_CALL, FRAME(fb_unwind_fp_thumb), SCAN, NO_MORE};
@@ -42,7 +46,7 @@ enum { CALL_X86 = 1, CALL_THUMB = 2, CALL_ARM64 = 4 };
 static const struct fb_ladder ladders[] = {
     {FB_X86,   FB_WINDOWS,    CALL_X86,   false, SAVED_X86,   intel_windows},
     {FB_X86,   FB_OS_UNKNOWN, CALL_X86,   false, SAVED_X86,   intel        },
-    {FB_AMD64, FB_WINDOWS,    CALL_X86,   false, SAVED_WIN64, intel_windows},
+    {FB_AMD64, FB_WINDOWS,    CALL_X86,   false, SAVED_WIN64, amd64_windows},
     {FB_AMD64, FB_OS_UNKNOWN, CALL_X86,   false, SAVED_SYSV,  intel        },
     {FB_ARM64, FB_OS_UNKNOWN, CALL_ARM64, true,  SAVED_ARM64, arm64        },
     {FB_ARM,   FB_IOS,        CALL_THUMB, true,  SAVED_ARM,   arm_ios      },
