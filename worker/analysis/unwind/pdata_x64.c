@@ -190,8 +190,9 @@ bool fb_unwind_pdata_x64(const struct fb_unwinder *w, const struct fb_frame *cal
         !fb_x64_info(w, &entry, &info))
         return false;
     uint64_t offset = callee->lookup - (entry.base + entry.begin);
-    bool epilog = callee->exact && offset >= info.prolog &&
-                  fb_x64_epilog(&u, &entry, &info, callee->lookup);
+    /* Folklore: where Microsoft's compiler saves registers late, it counts an early return
+     * among the prolog: an epilog is looked for anywhere. */
+    bool epilog = callee->exact && fb_x64_epilog(&u, &entry, &info, callee->lookup);
     if (!epilog && !undo_chain(&u, entry, &info, offset))
         return false;
     if (!u.interrupted && !return_address(&u))
