@@ -15,22 +15,62 @@
 
 // clang-format off
 #define BAD_CALL    {"bad_call", FB_TRUST_LEAF, fb_unwind_bad_call}
-#define LEAF        {"leaf", FB_TRUST_LEAF, fb_unwind_leaf}
-#define LINK        {"leaf", FB_TRUST_LEAF, fb_unwind_lr}
+#define PDATA(find) {"pdata", FB_TRUST_CFI, find}
+#define LEAF(find)  {"leaf", FB_TRUST_LEAF, find}
+#define SIGNAL(find) {"signal", FB_TRUST_CFI, find}
 #define CODE        {"code", FB_TRUST_CFI, fb_unwind_code}
 #define FRAME(find) {"frame_pointer", FB_TRUST_FRAME_POINTER, find}
 #define SCAN        {"scan", FB_TRUST_SCAN, fb_unwind_scan}
-#define SIGNAL      {"signal", FB_TRUST_CFI, fb_unwind_signal}
-#define SIGTRAMP    {"signal", FB_TRUST_CFI, fb_unwind_sigtramp}
 #define NO_MORE     {0}
 
-static const struct fb_rung intel_windows[] = {BAD_CALL, CODE, LEAF, FRAME(fb_unwind_fp), SCAN, NO_MORE};
-static const struct fb_rung intel[]         = {BAD_CALL, SIGNAL, CODE, FRAME(fb_unwind_fp), SCAN, NO_MORE};
-static const struct fb_rung amd64_macos[]   = {BAD_CALL, SIGTRAMP, CODE, FRAME(fb_unwind_fp), SCAN, NO_MORE};
-static const struct fb_rung arm64[]         = {BAD_CALL, SIGNAL, LINK, FRAME(fb_unwind_fp), SCAN, NO_MORE};
-static const struct fb_rung arm_ios[]       = {BAD_CALL, FRAME(fb_unwind_fp_thumb), SCAN, NO_MORE};
-static const struct fb_rung arm[]           = {BAD_CALL, SIGNAL, FRAME(fb_unwind_fp_arm),
-                                               FRAME(fb_unwind_fp_thumb), SCAN, NO_MORE};
+static const struct fb_rung x86_windows[] = {
+    BAD_CALL,
+    CODE,
+    LEAF(fb_unwind_leaf),
+    FRAME(fb_unwind_fp),
+    SCAN, NO_MORE};
+static const struct fb_rung amd64_windows[] = {
+    BAD_CALL,
+    PDATA(fb_unwind_pdata_x64),
+    LEAF(fb_unwind_leaf_x64),
+    CODE,
+    LEAF(fb_unwind_leaf),
+    FRAME(fb_unwind_fp),
+    SCAN, NO_MORE};
+static const struct fb_rung arm64_windows[] = {
+    BAD_CALL,
+    PDATA(fb_unwind_pdata_arm64),
+    LEAF(fb_unwind_lr),
+    FRAME(fb_unwind_fp),
+    SCAN, NO_MORE};
+static const struct fb_rung intel[] = {
+    BAD_CALL,
+    SIGNAL(fb_unwind_signal),
+    CODE,
+    FRAME(fb_unwind_fp),
+    SCAN, NO_MORE};
+static const struct fb_rung amd64_macos[] = {
+    BAD_CALL,
+    SIGNAL(fb_unwind_sigtramp),
+    CODE,
+    FRAME(fb_unwind_fp),
+    SCAN, NO_MORE};
+static const struct fb_rung arm64[] = {
+    BAD_CALL,
+    SIGNAL(fb_unwind_signal),
+    LEAF(fb_unwind_lr),
+    FRAME(fb_unwind_fp),
+    SCAN, NO_MORE};
+static const struct fb_rung arm[] = {
+    BAD_CALL,
+    SIGNAL(fb_unwind_signal),
+    FRAME(fb_unwind_fp_arm),
+    FRAME(fb_unwind_fp_thumb),
+    SCAN, NO_MORE};
+static const struct fb_rung arm_ios[] = {
+    BAD_CALL,
+    FRAME(fb_unwind_fp_thumb),
+    SCAN, NO_MORE};
 // clang-format on
 
 /* Callee-saved registers as the platforms' ABIs have them. */
@@ -43,11 +83,12 @@ enum { CALL_X86 = 1, CALL_THUMB = 2, CALL_ARM64 = 4 };
 
 /* The first row that fits. */
 static const struct fb_ladder ladders[] = {
-    {FB_X86,   FB_WINDOWS,    CALL_X86,   false, SAVED_X86,   intel_windows},
+    {FB_X86,   FB_WINDOWS,    CALL_X86,   false, SAVED_X86,   x86_windows  },
     {FB_X86,   FB_OS_UNKNOWN, CALL_X86,   false, SAVED_X86,   intel        },
-    {FB_AMD64, FB_WINDOWS,    CALL_X86,   false, SAVED_WIN64, intel_windows},
+    {FB_AMD64, FB_WINDOWS,    CALL_X86,   false, SAVED_WIN64, amd64_windows},
     {FB_AMD64, FB_MACOS,      CALL_X86,   false, SAVED_SYSV,  amd64_macos  },
     {FB_AMD64, FB_OS_UNKNOWN, CALL_X86,   false, SAVED_SYSV,  intel        },
+    {FB_ARM64, FB_WINDOWS,    CALL_ARM64, true,  SAVED_ARM64, arm64_windows},
     {FB_ARM64, FB_OS_UNKNOWN, CALL_ARM64, true,  SAVED_ARM64, arm64        },
     {FB_ARM,   FB_IOS,        CALL_THUMB, true,  SAVED_ARM,   arm_ios      },
     {FB_ARM,   FB_OS_UNKNOWN, CALL_THUMB, true,  SAVED_ARM,   arm          },

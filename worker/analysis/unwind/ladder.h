@@ -30,6 +30,8 @@ struct fb_caller {
 typedef bool fb_unwind_fn(const struct fb_unwinder *w, const struct fb_frame *callee,
                           struct fb_caller *caller);
 fb_unwind_fn fb_unwind_bad_call, fb_unwind_leaf, fb_unwind_lr;   // leaf.c
+fb_unwind_fn fb_unwind_leaf_x64;                                 // leaf.c
+fb_unwind_fn fb_unwind_pdata_x64;                                // pdata_x64.c
 fb_unwind_fn fb_unwind_code;                                     // code.c
 fb_unwind_fn fb_unwind_fp, fb_unwind_fp_arm, fb_unwind_fp_thumb; // fp.c
 fb_unwind_fn fb_unwind_scan;                                     // scan.c
@@ -71,6 +73,11 @@ struct fb_ladder {
 };
 /** The ladder of a machine; NULL when we have none. */
 const struct fb_ladder *fb_ladder_for(enum fb_arch arch, enum fb_os os);
+
+/** The function, or the part of one, that x64 unwind data has at `a`: its first byte, its end,
+ * and where the function to which it belongs is entered. @return false: none that we know */
+bool fb_pdata_x64_function(const struct fb_unwinder *w, fb_addr a, fb_addr *begin, fb_addr *end,
+                           fb_addr *primary);
 
 /* --- evidence.c --------------------------------------------------------------------- */
 

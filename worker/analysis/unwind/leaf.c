@@ -1,10 +1,10 @@
 /*
  * worker/analysis/unwind/leaf.c -- callers of functions that have no frame yet, or never will.
  *
- * All three only speak of a frame that was interrupted: of any other we know that it has made a
- * call.
+ * They only speak of a frame that was interrupted: of any other we know that it has made a call.
+ * Only unwind data may say otherwise.
  */
-#include "unwind/ladder.h"
+#include "unwind/pdata_x64.h"
 
 /* Everything but ip and sp stays as it is; what the ABI does not save, walk.c forgets. */
 static bool return_to(const struct fb_unwinder *w, const struct fb_frame *callee, uint64_t word,
@@ -56,6 +56,19 @@ bool fb_unwind_leaf(const struct fb_unwinder *w, const struct fb_frame *callee,
                     struct fb_caller *caller)
 {
     return callee->exact && from_stack(w, callee, caller);
+}
+
+/* x64 Windows: the unwind data of the image says that the function has none. A return address
+ * must be proved when the callee has made a call, which no leaf does. */
+bool fb_unwind_leaf_x64(const struct fb_unwinder *w, const struct fb_frame *callee,
+                        struct fb_caller *caller)
+{
+    struct fb_x64_entry entry;
+    uint64_t word;
+    return fb_x64_find(w, callee->lookup, &entry) == FB_X64_NO_ENTRY &&
+           (callee->exact || (fb_stack_word(w, callee->sp, &word) &&
+                              fb_return_evidence(w, word) == FB_EVIDENCE_PROVED)) &&
+           from_stack(w, callee, caller);
 }
 
 /* ARM64: in a leaf, or before its prolog has run, a function's return address is in lr. After
