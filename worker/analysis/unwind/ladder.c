@@ -17,6 +17,7 @@
 #define BAD_CALL    {"bad_call", FB_TRUST_LEAF, fb_unwind_bad_call}
 #define LEAF        {"leaf", FB_TRUST_LEAF, fb_unwind_leaf}
 #define LINK        {"leaf", FB_TRUST_LEAF, fb_unwind_lr}
+#define PDATA(find) {"pdata", FB_TRUST_CFI, find}
 #define CODE        {"code", FB_TRUST_CFI, fb_unwind_code}
 #define FRAME(find) {"frame_pointer", FB_TRUST_FRAME_POINTER, find}
 #define SCAN        {"scan", FB_TRUST_SCAN, fb_unwind_scan}
@@ -24,6 +25,8 @@
 
 static const struct fb_rung intel_windows[] = {BAD_CALL, CODE, LEAF, FRAME(fb_unwind_fp), SCAN, NO_MORE};
 static const struct fb_rung intel[]         = {BAD_CALL, CODE, FRAME(fb_unwind_fp), SCAN, NO_MORE};
+static const struct fb_rung arm64_windows[] = {BAD_CALL, PDATA(fb_unwind_pdata_arm64), LINK,
+                                               FRAME(fb_unwind_fp), SCAN, NO_MORE};
 static const struct fb_rung arm64[]         = {BAD_CALL, LINK, FRAME(fb_unwind_fp), SCAN, NO_MORE};
 static const struct fb_rung arm_ios[]       = {BAD_CALL, FRAME(fb_unwind_fp_thumb), SCAN, NO_MORE};
 static const struct fb_rung arm[]           = {BAD_CALL, FRAME(fb_unwind_fp_arm),
@@ -44,6 +47,7 @@ static const struct fb_ladder ladders[] = {
     {FB_X86,   FB_OS_UNKNOWN, CALL_X86,   false, SAVED_X86,   intel        },
     {FB_AMD64, FB_WINDOWS,    CALL_X86,   false, SAVED_WIN64, intel_windows},
     {FB_AMD64, FB_OS_UNKNOWN, CALL_X86,   false, SAVED_SYSV,  intel        },
+    {FB_ARM64, FB_WINDOWS,    CALL_ARM64, true,  SAVED_ARM64, arm64_windows},
     {FB_ARM64, FB_OS_UNKNOWN, CALL_ARM64, true,  SAVED_ARM64, arm64        },
     {FB_ARM,   FB_IOS,        CALL_THUMB, true,  SAVED_ARM,   arm_ios      },
     {FB_ARM,   FB_OS_UNKNOWN, CALL_THUMB, true,  SAVED_ARM,   arm          },
