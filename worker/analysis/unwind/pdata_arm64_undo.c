@@ -15,6 +15,7 @@ enum {
 
 struct undoing {
     const struct fb_unwinder *w;
+    fb_addr lowest; // sp of the callee
     struct fb_regs regs;
     bool has_ip, context; // ip, or all registers, were restored
     bool exact;           // ip is where the caller goes on
@@ -41,11 +42,12 @@ static bool move(struct undoing *u, const struct fb_arm64_undo *undo)
     return true;
 }
 
-/* When fp is lost, sp stands where it stood: unless the function has moved it (alloca). */
+/* When fp is lost, sp stands where it stood: unless the function has moved it (alloca). What a
+ * code has added to it meanwhile is no measure: clang describes a realigned stack by half. */
 static bool frame(struct undoing *u, const struct fb_arm64_undo *undo)
 {
     fb_addr sp = fb_reg_fp(&u->regs) - undo->at;
-    if (fb_reg_known(&u->regs, FB_FP64) && fb_in_stack(u->w, sp) && sp >= fb_reg_sp(&u->regs))
+    if (fb_reg_known(&u->regs, FB_FP64) && fb_in_stack(u->w, sp) && sp >= u->lowest)
         fb_reg_set(&u->regs, FB_SP64, sp);
     else
         u->guessed = true;
@@ -132,7 +134,7 @@ static uint64_t restored(void)
 bool fb_arm64_undo(const struct fb_unwinder *w, const struct fb_frame *callee,
                    struct fb_span codes, size_t at, struct fb_caller *caller)
 {
-    struct undoing u = {.w = w, .regs = callee->regs};
+    struct undoing u = {.w = w, .lowest = callee->sp, .regs = callee->regs};
     if (!undo_all(&u, codes, at) || (!u.has_ip && !fb_reg_known(&u.regs, FB_LR64)))
         return false;
     if (!u.has_ip)
