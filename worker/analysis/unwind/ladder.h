@@ -32,6 +32,7 @@ typedef bool fb_unwind_fn(const struct fb_unwinder *w, const struct fb_frame *ca
 fb_unwind_fn fb_unwind_bad_call, fb_unwind_leaf, fb_unwind_lr;   // leaf.c
 fb_unwind_fn fb_unwind_leaf_x64;                                 // leaf.c
 fb_unwind_fn fb_unwind_pdata_x64;                                // pdata_x64.c
+fb_unwind_fn fb_unwind_pdata_arm64;                              // pdata_arm64.c
 fb_unwind_fn fb_unwind_code;                                     // code.c
 fb_unwind_fn fb_unwind_fp, fb_unwind_fp_arm, fb_unwind_fp_thumb; // fp.c
 fb_unwind_fn fb_unwind_scan;                                     // scan.c
@@ -78,6 +79,10 @@ const struct fb_ladder *fb_ladder_for(enum fb_arch arch, enum fb_os os);
  * and where the function to which it belongs is entered. @return false: none that we know */
 bool fb_pdata_x64_function(const struct fb_unwinder *w, fb_addr a, fb_addr *begin, fb_addr *end,
                            fb_addr *primary);
+/** The function that holds `a`, as unwind data of ARM64 Windows has it: a part of one, when it
+ * was cut into parts. @return false: no data, or no function */
+bool fb_pdata_arm64_function(const struct fb_unwinder *w, fb_addr a, fb_addr *begin,
+                             fb_addr *end);
 
 /* --- evidence.c --------------------------------------------------------------------- */
 
