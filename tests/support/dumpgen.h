@@ -51,6 +51,13 @@ struct dumpgen_module {
     const void *build_id; // an ELF build id instead
     uint32_t n_build_id;
 };
+struct dumpgen_xstate { // of an AMD64 context, behind its 1232 bytes
+    uint64_t present, layout;
+    uint32_t header; // its offset from the three pairs; preset to 24 by 0
+    uint32_t cet;    // offset of CET's two words from the header
+    uint64_t shadow_stack;
+    uint32_t size; // of everything behind the 1232 bytes; preset to 256 by 0
+};
 struct dumpgen_thread {
     uint32_t id;
     uint64_t teb;
@@ -59,6 +66,7 @@ struct dumpgen_thread {
     uint32_t n_stack;
     struct fb_regs regs; // what is not known is not flagged; arch 0: no context
     const char *name;    // for dumpgen_names
+    const struct dumpgen_xstate *xstate;
 };
 struct dumpgen_memory {
     uint64_t start;
@@ -75,6 +83,7 @@ struct dumpgen_exception {
     uint32_t n_parameters;
     uint64_t parameters[15];
     struct fb_regs regs;
+    const struct dumpgen_xstate *xstate;
 };
 struct dumpgen_annotation {
     const char *name, *value;
@@ -91,6 +100,11 @@ uint32_t dumpgen_string16(struct dumpgen *d, const char *ascii);
 uint32_t dumpgen_string8(struct dumpgen *d, const char *text);
 /** A context of regs.arch; 0 when there is none. `*size` is its length. */
 uint32_t dumpgen_context(struct dumpgen *d, const struct fb_regs *regs, uint32_t *size);
+/** The same with extended state behind it; `xstate` may be NULL. */
+uint32_t dumpgen_context_ex(struct dumpgen *d, const struct fb_regs *regs,
+                            const struct dumpgen_xstate *xstate, uint32_t *size);
+/** Overwrite `bytes` bytes at `at`. */
+void dumpgen_poke(const struct dumpgen *d, size_t at, uint64_t v, size_t bytes);
 /** Whatever is written between the two is the stream. */
 void dumpgen_stream(struct dumpgen *d, uint32_t type);
 void dumpgen_stream_end(struct dumpgen *d);
