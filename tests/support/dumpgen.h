@@ -77,6 +77,11 @@ struct dumpgen_page { // MINIDUMP_MEMORY_INFO
     uint64_t base, size;
     uint32_t state, protection, type;
 };
+struct dumpgen_table { // of functions
+    uint64_t start, end, base;
+    uint32_t n;         // entries of 12 bytes: begin, end and unwind data 16, 20, 24 bytes on
+    uint32_t n_claimed; // 0: as many
+};
 struct dumpgen_exception {
     uint32_t thread, code, flags;
     uint64_t nested, address;
@@ -120,6 +125,7 @@ void dumpgen_names(struct dumpgen *d, const struct dumpgen_thread *v, size_t n);
 void dumpgen_memory(struct dumpgen *d, const struct dumpgen_memory *v, size_t n);
 void dumpgen_memory64(struct dumpgen *d, const struct dumpgen_memory *v, size_t n);
 void dumpgen_pages(struct dumpgen *d, const struct dumpgen_page *v, size_t n);
+void dumpgen_tables(struct dumpgen *d, const struct dumpgen_table *v, size_t n);
 void dumpgen_exception(struct dumpgen *d, const struct dumpgen_exception *e);
 void dumpgen_breakpad(struct dumpgen *d, uint32_t validity, uint32_t requesting);
 /** Simple annotations of the process, and string objects of module 0. */

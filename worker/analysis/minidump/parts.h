@@ -18,6 +18,7 @@ enum {
     FB_MD_UNLOADED_MAX = 4096,
     FB_MD_REGIONS_MAX = 1048576, // per list
     FB_MD_PAGES_MAX = 1048576,
+    FB_MD_FUNCTION_TABLES_MAX = 65536,
     FB_MD_STRING_MAX = 32768, // bytes of the file, per text
     FB_MD_VALUE_MAX = 65536,  // the same, of an annotation
     FB_MD_RECORD_MAX = 4096,  // CodeView and IMAGE_DEBUG_MISC
@@ -150,8 +151,8 @@ struct fb_reader fb_md_entry(const struct fb_md *m, const struct fb_md_list *lis
 typedef struct fb_err fb_md_part(struct fb_md *m, struct fb_md_stream s);
 fb_md_part fb_md_system, fb_md_misc, fb_md_modules, fb_md_unloaded, fb_md_threads,
     fb_md_thread_info, fb_md_thread_names, fb_md_memory_list, fb_md_memory64_list,
-    fb_md_memory_info, fb_md_exception, fb_md_crashpad, fb_md_breakpad, fb_md_assertion,
-    fb_md_cpuinfo, fb_md_status, fb_md_lsb, fb_md_maps, fb_md_mac_crash_info;
+    fb_md_memory_info, fb_md_function_tables, fb_md_exception, fb_md_crashpad, fb_md_breakpad,
+    fb_md_assertion, fb_md_cpuinfo, fb_md_status, fb_md_lsb, fb_md_maps, fb_md_mac_crash_info;
 
 /** Architecture and system, when SystemInfo is missing or silent: from the other streams. */
 void fb_md_guess_system(struct fb_md *m);
