@@ -17,7 +17,7 @@ static void reserve(struct dumpgen *d, size_t n)
         abort();
 }
 
-static void poke(const struct dumpgen *d, size_t at, uint64_t v, size_t bytes)
+void dumpgen_poke(const struct dumpgen *d, size_t at, uint64_t v, size_t bytes)
 {
     for (size_t i = 0; i < bytes; i++)
         d->p[at + (d->big ? bytes - 1 - i : i)] = (uint8_t)(v >> (8 * i));
@@ -37,7 +37,7 @@ uint32_t dumpgen_bytes(struct dumpgen *d, const void *p, size_t n)
 uint32_t dumpgen_number(struct dumpgen *d, uint64_t v, size_t bytes)
 {
     uint32_t at = dumpgen_bytes(d, NULL, bytes);
-    poke(d, at, v, bytes);
+    dumpgen_poke(d, at, v, bytes);
     return at;
 }
 
@@ -73,17 +73,17 @@ void dumpgen_begin(struct dumpgen *d, bool big)
 
 struct fb_span dumpgen_end(struct dumpgen *d)
 {
-    poke(d, 0, 0x504D444D, 4);
-    poke(d, 4, d->version, 4);
-    poke(d, 8, d->n_streams, 4);
-    poke(d, 12, HEADER_SIZE, 4);
-    poke(d, 20, d->time, 4);
-    poke(d, 24, d->flags, 8);
+    dumpgen_poke(d, 0, 0x504D444D, 4);
+    dumpgen_poke(d, 4, d->version, 4);
+    dumpgen_poke(d, 8, d->n_streams, 4);
+    dumpgen_poke(d, 12, HEADER_SIZE, 4);
+    dumpgen_poke(d, 20, d->time, 4);
+    dumpgen_poke(d, 24, d->flags, 8);
     for (size_t i = 0; i < d->n_streams; i++) {
         size_t at = HEADER_SIZE + i * ENTRY_SIZE;
-        poke(d, at, d->streams[i].type, 4);
-        poke(d, at + 4, d->streams[i].size, 4);
-        poke(d, at + 8, d->streams[i].rva, 4);
+        dumpgen_poke(d, at, d->streams[i].type, 4);
+        dumpgen_poke(d, at + 4, d->streams[i].size, 4);
+        dumpgen_poke(d, at + 8, d->streams[i].rva, 4);
     }
     uint8_t *exact = realloc(d->p, d->n);
     if (exact == NULL)
@@ -125,7 +125,7 @@ void dumpgen_raw(struct dumpgen *d, uint32_t type, const void *p, size_t n)
 static void poke_reg(const struct dumpgen *d, uint32_t context, const struct fb_regs *regs,
                      int reg, size_t at, size_t bytes)
 {
-    poke(d, context + at, fb_reg_known(regs, reg) ? regs->v[reg] : 0, bytes);
+    dumpgen_poke(d, context + at, fb_reg_known(regs, reg) ? regs->v[reg] : 0, bytes);
 }
 
 static uint32_t groups(const struct fb_regs *regs, int ip, int other)
@@ -140,7 +140,7 @@ static void put_x86(const struct dumpgen *d, uint32_t at, const struct fb_regs *
         poke_reg(d, at, regs, order[i], 156 + 4 * i, 4);
     poke_reg(d, at, regs, FB_EFLAGS, 192, 4);
     poke_reg(d, at, regs, FB_ESP, 196, 4);
-    poke(d, at, 0x10000 | groups(regs, FB_EIP, FB_EAX), 4);
+    dumpgen_poke(d, at, 0x10000 | groups(regs, FB_EIP, FB_EAX), 4);
 }
 
 static void put_amd64(const struct dumpgen *d, uint32_t at, const struct fb_regs *regs)
@@ -151,15 +151,15 @@ static void put_amd64(const struct dumpgen *d, uint32_t at, const struct fb_regs
     for (size_t i = 0; i < 17; i++)
         poke_reg(d, at, regs, order[i], 120 + 8 * i, 8);
     poke_reg(d, at, regs, FB_RFLAGS, 68, 4);
-    poke(d, at + 56, 0x33, 2); // cs: 64-bit mode
-    poke(d, at + 48, 0x100000 | groups(regs, FB_RIP, FB_RAX), 4);
+    dumpgen_poke(d, at + 56, 0x33, 2); // cs: 64-bit mode
+    dumpgen_poke(d, at + 48, 0x100000 | groups(regs, FB_RIP, FB_RAX), 4);
 }
 
 static void put_arm(const struct dumpgen *d, uint32_t at, const struct fb_regs *regs)
 {
     for (int i = 0; i <= FB_CPSR32; i++)
         poke_reg(d, at, regs, i, 4 + 4 * (size_t)i, 4);
-    poke(d, at, 0x40000002, 4);
+    dumpgen_poke(d, at, 0x40000002, 4);
 }
 
 static void put_arm64(const struct dumpgen *d, uint32_t at, const struct fb_regs *regs)
@@ -167,7 +167,7 @@ static void put_arm64(const struct dumpgen *d, uint32_t at, const struct fb_regs
     for (int i = 0; i <= FB_PC64; i++)
         poke_reg(d, at, regs, i, 8 + 8 * (size_t)i, 8);
     poke_reg(d, at, regs, FB_CPSR64, 4, 4);
-    poke(d, at, 0x400000 | groups(regs, FB_PC64, FB_X0), 4);
+    dumpgen_poke(d, at, 0x400000 | groups(regs, FB_PC64, FB_X0), 4);
 }
 
 uint32_t dumpgen_context(struct dumpgen *d, const struct fb_regs *regs, uint32_t *size)
@@ -186,6 +186,32 @@ uint32_t dumpgen_context(struct dumpgen *d, const struct fb_regs *regs, uint32_t
         return 0;
     uint32_t at = dumpgen_bytes(d, NULL, *size);
     kinds[regs->arch].put(d, at, regs);
+    return at;
+}
+
+uint32_t dumpgen_context_ex(struct dumpgen *d, const struct fb_regs *regs,
+                            const struct dumpgen_xstate *xstate, uint32_t *size)
+{
+    uint32_t at = dumpgen_context(d, regs, size);
+    if (xstate == NULL || *size == 0)
+        return at;
+    uint32_t extended = xstate->size != 0 ? xstate->size : 256;
+    uint32_t header = xstate->header != 0 ? xstate->header : 24;
+    uint32_t ex = dumpgen_bytes(d, NULL, extended);
+    dumpgen_poke(d, at + 48, 0x100043 | 0x18, 4);
+    const uint32_t pairs[] = {(uint32_t)-1232, 1232 + extended,  (uint32_t)-1232, 1232,
+                              header,          extended - header};
+    for (size_t i = 0; i < 6; i++)
+        dumpgen_poke(d, ex + 4 * i, pairs[i], 4);
+    if (header < extended && extended - header >= 16) {
+        dumpgen_poke(d, ex + header, xstate->present, 8);
+        dumpgen_poke(d, ex + header + 8, xstate->layout, 8);
+    }
+    if (xstate->cet != 0 && header + xstate->cet + 16 <= extended) {
+        dumpgen_poke(d, ex + header + xstate->cet, 1, 8); // control: enabled
+        dumpgen_poke(d, ex + header + xstate->cet + 8, xstate->shadow_stack, 8);
+    }
+    *size += extended;
     return at;
 }
 
@@ -303,7 +329,7 @@ void dumpgen_threads(struct dumpgen *d, const struct dumpgen_thread *v, size_t n
         abort();
     for (size_t i = 0; i < n; i++) {
         stack[i] = v[i].stack != NULL ? dumpgen_bytes(d, v[i].stack, v[i].n_stack) : 0;
-        context[i] = dumpgen_context(d, &v[i].regs, &size[i]);
+        context[i] = dumpgen_context_ex(d, &v[i].regs, v[i].xstate, &size[i]);
     }
     dumpgen_stream(d, 3);
     u32(d, n);
@@ -389,7 +415,7 @@ void dumpgen_pages(struct dumpgen *d, const struct dumpgen_page *v, size_t n)
 void dumpgen_exception(struct dumpgen *d, const struct dumpgen_exception *e)
 {
     uint32_t size;
-    uint32_t context = dumpgen_context(d, &e->regs, &size);
+    uint32_t context = dumpgen_context_ex(d, &e->regs, e->xstate, &size);
     dumpgen_stream(d, 6);
     u64(d, e->thread);
     u32(d, e->code);

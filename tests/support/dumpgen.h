@@ -51,6 +51,13 @@ struct dumpgen_module {
     const void *build_id; // an ELF build id instead
     uint32_t n_build_id;
 };
+struct dumpgen_xstate { // of an AMD64 context, behind its 1232 bytes
+    uint64_t present, layout;
+    uint32_t header; // its offset from the three pairs; preset to 24 by 0
+    uint32_t cet;    // offset of CET's two words from the header
+    uint64_t shadow_stack;
+    uint32_t size; // of everything behind the 1232 bytes; preset to 256 by 0
+};
 struct dumpgen_thread {
     uint32_t id;
     uint64_t teb;
@@ -59,6 +66,7 @@ struct dumpgen_thread {
     uint32_t n_stack;
     struct fb_regs regs; // what is not known is not flagged; arch 0: no context
     const char *name;    // for dumpgen_names
+    const struct dumpgen_xstate *xstate;
 };
 struct dumpgen_memory {
     uint64_t start;
@@ -69,12 +77,18 @@ struct dumpgen_page { // MINIDUMP_MEMORY_INFO
     uint64_t base, size;
     uint32_t state, protection, type;
 };
+struct dumpgen_table { // of functions
+    uint64_t start, end, base;
+    uint32_t n;         // entries of 12 bytes: begin, end and unwind data 16, 20, 24 bytes on
+    uint32_t n_claimed; // 0: as many
+};
 struct dumpgen_exception {
     uint32_t thread, code, flags;
     uint64_t nested, address;
     uint32_t n_parameters;
     uint64_t parameters[15];
     struct fb_regs regs;
+    const struct dumpgen_xstate *xstate;
 };
 struct dumpgen_annotation {
     const char *name, *value;
@@ -91,6 +105,11 @@ uint32_t dumpgen_string16(struct dumpgen *d, const char *ascii);
 uint32_t dumpgen_string8(struct dumpgen *d, const char *text);
 /** A context of regs.arch; 0 when there is none. `*size` is its length. */
 uint32_t dumpgen_context(struct dumpgen *d, const struct fb_regs *regs, uint32_t *size);
+/** The same with extended state behind it; `xstate` may be NULL. */
+uint32_t dumpgen_context_ex(struct dumpgen *d, const struct fb_regs *regs,
+                            const struct dumpgen_xstate *xstate, uint32_t *size);
+/** Overwrite `bytes` bytes at `at`. */
+void dumpgen_poke(const struct dumpgen *d, size_t at, uint64_t v, size_t bytes);
 /** Whatever is written between the two is the stream. */
 void dumpgen_stream(struct dumpgen *d, uint32_t type);
 void dumpgen_stream_end(struct dumpgen *d);
@@ -106,6 +125,7 @@ void dumpgen_names(struct dumpgen *d, const struct dumpgen_thread *v, size_t n);
 void dumpgen_memory(struct dumpgen *d, const struct dumpgen_memory *v, size_t n);
 void dumpgen_memory64(struct dumpgen *d, const struct dumpgen_memory *v, size_t n);
 void dumpgen_pages(struct dumpgen *d, const struct dumpgen_page *v, size_t n);
+void dumpgen_tables(struct dumpgen *d, const struct dumpgen_table *v, size_t n);
 void dumpgen_exception(struct dumpgen *d, const struct dumpgen_exception *e);
 void dumpgen_breakpad(struct dumpgen *d, uint32_t validity, uint32_t requesting);
 /** Simple annotations of the process, and string objects of module 0. */

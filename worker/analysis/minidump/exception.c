@@ -96,8 +96,14 @@ void fb_md_crashing(struct fb_md *m)
         dump->crashing = fb_md_thread_by_id(m, m->requesting);
     dump->requested = dump->crashing != SIZE_MAX && (!e->present || is_on_demand(dump));
 
-    /* The thread's own context often points into the code that wrote the dump. Its raw bytes
-     * stay: under Crashpad only they hold the shadow stack pointer. */
-    if (dump->crashing != SIZE_MAX && e->regs.valid != 0)
-        dump->threads.v[dump->crashing].regs = e->regs;
+    if (dump->crashing == SIZE_MAX || e->regs.valid == 0)
+        return;
+
+    /* The thread's own context often points into the code that wrote the dump. Folklore: under
+     * Crashpad it alone holds a shadow-stack pointer, and the exception's has 0. */
+    struct fb_thread *thread = &dump->threads.v[dump->crashing];
+    thread->regs = e->regs;
+    fb_addr shadow_stack = fb_md_shadow_stack(m, e->context);
+    if (shadow_stack != 0)
+        thread->shadow_stack = shadow_stack;
 }

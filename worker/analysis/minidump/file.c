@@ -148,6 +148,7 @@ static const struct {
     {FB_MD_MEMORY64_LIST,        fb_md_memory64_list,  fb_md_memory,          NULL},
     {FB_MD_MEMORY_INFO_LIST,     fb_md_memory_info,    NULL,                  NULL},
     {FB_MD_LINUX_MAPS,           fb_md_maps,           fb_md_thread_contexts, NULL},
+    {FB_MD_FUNCTION_TABLE,       fb_md_function_tables, NULL,                 NULL},
     {FB_MD_THREAD_INFO_LIST,     fb_md_thread_info,    NULL,                  NULL},
     {FB_MD_THREAD_NAMES,         fb_md_thread_names,   NULL,                  NULL},
     {FB_MD_EXCEPTION,            fb_md_exception,      fb_md_crashing,        NULL},

@@ -2,6 +2,7 @@
 #include "minidump/parts.h"
 
 enum { PID_VALID = 1, TIMES_VALID = 2 };
+enum { XSTATE_TABLE_AT = 832 + 16, XSTATE_TABLE_SIZE = 64 * 8 }; // since version 5
 
 struct fb_err fb_md_misc(struct fb_md *m, struct fb_md_stream s)
 {
@@ -17,5 +18,6 @@ struct fb_err fb_md_misc(struct fb_md *m, struct fb_md_stream s)
         m->dump->pid = pid;
     if (flags & TIMES_VALID)
         m->dump->process_start = start;
+    m->xstate_table = fb_span_sub(s.bytes, XSTATE_TABLE_AT, XSTATE_TABLE_SIZE);
     return FB_NO_ERR;
 }

@@ -18,10 +18,12 @@ enum {
     FB_MD_UNLOADED_MAX = 4096,
     FB_MD_REGIONS_MAX = 1048576, // per list
     FB_MD_PAGES_MAX = 1048576,
+    FB_MD_FUNCTION_TABLES_MAX = 65536,
     FB_MD_STRING_MAX = 32768, // bytes of the file, per text
     FB_MD_VALUE_MAX = 65536,  // the same, of an annotation
     FB_MD_RECORD_MAX = 4096,  // CodeView and IMAGE_DEBUG_MISC
-    FB_MD_CONTEXT_MAX = 1232 + 16384,
+    FB_MD_XSAVE_MAX = 16384,
+    FB_MD_CONTEXT_MAX = 1232 + FB_MD_XSAVE_MAX,
     FB_MD_ANNOTATIONS_MAX = 4096,
     FB_MD_ENTRY_MAX = 65536, // declared entry size of the newer lists
     FB_MD_TEXT_FREE = 65536, // texts may always take this much; see text_left
@@ -86,7 +88,8 @@ struct fb_md {
         uint32_t id, index;
     } * by_id; // threads by id, then by place: the first one of an id counts
     bool requesting_known;
-    uint32_t requesting; // thread id, Breakpad
+    uint32_t requesting;         // thread id, Breakpad
+    struct fb_span xstate_table; // MiscInfo's: {offset, size} of each XSAVE feature
 };
 
 /** `n` zeroed elements; NULL, and `full` set, when the arena has no room. */
@@ -148,8 +151,8 @@ struct fb_reader fb_md_entry(const struct fb_md *m, const struct fb_md_list *lis
 typedef struct fb_err fb_md_part(struct fb_md *m, struct fb_md_stream s);
 fb_md_part fb_md_system, fb_md_misc, fb_md_modules, fb_md_unloaded, fb_md_threads,
     fb_md_thread_info, fb_md_thread_names, fb_md_memory_list, fb_md_memory64_list,
-    fb_md_memory_info, fb_md_exception, fb_md_crashpad, fb_md_breakpad, fb_md_assertion,
-    fb_md_cpuinfo, fb_md_status, fb_md_lsb, fb_md_maps, fb_md_mac_crash_info;
+    fb_md_memory_info, fb_md_function_tables, fb_md_exception, fb_md_crashpad, fb_md_breakpad,
+    fb_md_assertion, fb_md_cpuinfo, fb_md_status, fb_md_lsb, fb_md_maps, fb_md_mac_crash_info;
 
 /** Architecture and system, when SystemInfo is missing or silent: from the other streams. */
 void fb_md_guess_system(struct fb_md *m);
@@ -174,6 +177,8 @@ struct fb_regs fb_md_context(enum fb_arch arch, struct fb_span context, bool big
                              bool *unflagged);
 /** The same, believed only if ip or sp lead somewhere; notes what is odd. */
 struct fb_regs fb_md_believed_context(struct fb_md *m, struct fb_span context);
+/** The shadow-stack pointer that the extended state of an AMD64 context holds; 0: none. */
+fb_addr fb_md_shadow_stack(struct fb_md *m, struct fb_span context);
 /** The last look at the whole: who wrote it, and how much of it there is. */
 const char *fb_md_writer(const struct fb_md *m);
 double fb_md_completeness(const struct fb_md *m);

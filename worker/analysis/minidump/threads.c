@@ -133,6 +133,7 @@ void fb_md_thread_contexts(struct fb_md *m)
     for (size_t i = 0; i < m->dump->threads.n; i++) {
         struct fb_thread *thread = &m->dump->threads.v[i];
         thread->regs = fb_md_believed_context(m, thread->context);
+        thread->shadow_stack = fb_md_shadow_stack(m, thread->context);
         if (thread->stack.n == 0)
             find_stack(m, thread);
     }
@@ -163,6 +164,7 @@ struct fb_err fb_md_thread_info(struct fb_md *m, struct fb_md_stream s)
         if ((fb_read_u32(&r) & INFO_CONTEXT_INVALID) == 0 || thread == SIZE_MAX)
             continue;
         m->dump->threads.v[thread].regs.valid = 0;
+        m->dump->threads.v[thread].shadow_stack = 0;
         fb_note(m->notes, FB_NOTE_BAD_CONTEXT, "the writer could not read a thread's context",
                 r.in.off);
     }
