@@ -257,62 +257,65 @@ static void operands(void)
     }
 }
 
+// clang-format off
 static const struct {
     const char *name, *hex; // bytes that end at the return address
     enum fb_arch arch;
     bool odd; // Thumb bit of the address
-    int want;
+    enum fb_call_kind want;
+    fb_addr target;
 } calls[] = {
-    {"call rel32",                   "0000e811223344",   X,      false, 1 },
-    {"call eax",                     "0000000000ffd0",   X,      false, 1 },
-    {"call r8, REX",                 "0000000041ffd0",   Q,      false, 1 },
-    {"call [edx]",                   "0000000000ff12",   X,      false, 1 },
-    {"call [eax+8]",                 "00000000ff5008",   X,      false, 1 },
-    {"call [eax+eax+8]",             "000000ff540008",   X,      false, 1 },
-    {"call [rip+d]",                 "00ff15f0000000",   Q,      false, 1 },
-    {"call [eax+d]",                 "00ff9011223344",   X,      false, 1 },
-    {"call [esp+d]",                 "ff942411223344",   X,      false, 1 },
-    {"call [eax*4+d], no base",      "ff148511223344",   X,      false, 1 },
-    {"call fs:[d]",                  "64ff1510000000",   X,      false, 1 },
-    {"jmp eax is none",              "0000000000ffe0",   X,      false, 0 },
-    {"push [eax] is none",           "0000000000ff30",   X,      false, 0 },
-    {"ModRM wants more bytes",       "0000000000ff50",   X,      false, 0 },
-    {"ModRM wants fewer bytes",      "0000000000ffd010", X,      false, 0 },
-    {"too few bytes to say no",      "9090",             X,      false, -1},
-    {"two bytes are enough for yes", "ffd0",             X,      false, 1 },
-    {"nothing at hand",              "",                 X,      false, -1},
-    {"bl",                           "00000094",         A,      false, 1 },
-    {"blr x8",                       "00013fd6",         A,      false, 1 },
-    {"blraa",                        "01093fd7",         A,      false, 1 },
-    {"blraaz",                       "1f093fd6",         A,      false, 1 },
-    {"br x8 is none",                "00011fd6",         A,      false, 0 },
-    {"ret is none",                  "c0035fd6",         A,      false, 0 },
-    {"arm bl",                       "000000eb",         FB_ARM, false, 1 },
-    {"arm blx r3",                   "33ff2fe1",         FB_ARM, false, 1 },
-    {"arm blx label",                "000000fa",         FB_ARM, false, 1 },
-    {"arm mov is none",              "0100a0e1",         FB_ARM, false, 0 },
-    {"thumb bl",                     "00f000f8",         FB_ARM, true,  1 },
-    {"thumb blx label",              "00f000e8",         FB_ARM, true,  1 },
-    {"thumb blx r3",                 "00bf9847",         FB_ARM, true,  1 },
-    {"thumb blx r3, bit cleared",    "00bf9847",         FB_ARM, false, 1 },
-    {"thumb nop is none",            "00bf00bf",         FB_ARM, true,  0 },
+    {"call rel32",                     "0000e811223344",   X,      false, FB_CALL_DIRECT, 0x44733211},
+    {"call rel32, back",               "e8fbffffff",       Q,      false, FB_CALL_DIRECT, 0x400ffb},
+    {"call rel32, wraps",              "e800f0bfff",       X,      false, FB_CALL_DIRECT, 0},
+    {"call rel32 or call eax",         "00e8112233ffd0",   X,      false, FB_CALL_ANYWHERE, 0},
+    {"call [d]",                       "00ff1511223344",   X,      false, FB_CALL_THROUGH, 0x44332211},
+    {"call eax",                       "0000000000ffd0",   X,      false, FB_CALL_ANYWHERE, 0},
+    {"call r8, REX",                   "0000000041ffd0",   Q,      false, FB_CALL_ANYWHERE, 0},
+    {"call [edx]",                     "0000000000ff12",   X,      false, FB_CALL_ANYWHERE, 0},
+    {"call [eax+8]",                   "00000000ff5008",   X,      false, FB_CALL_ANYWHERE, 0},
+    {"call [eax+eax+8]",               "000000ff540008",   X,      false, FB_CALL_ANYWHERE, 0},
+    {"call [rip+d]",                   "00ff15f0000000",   Q,      false, FB_CALL_THROUGH, 0x4010f0},
+    {"call [eax+d]",                   "00ff9011223344",   X,      false, FB_CALL_ANYWHERE, 0},
+    {"call [esp+d]",                   "ff942411223344",   X,      false, FB_CALL_ANYWHERE, 0},
+    {"call [eax*4+d], no base",        "ff148511223344",   X,      false, FB_CALL_ANYWHERE, 0},
+    {"call fs:[d]",                    "64ff1510000000",   X,      false, FB_CALL_ANYWHERE, 0},
+    {"jmp eax is none",                "0000000000ffe0",   X,      false, FB_CALL_NONE, 0},
+    {"push [eax] is none",             "0000000000ff30",   X,      false, FB_CALL_NONE, 0},
+    {"ModRM wants more bytes",         "0000000000ff50",   X,      false, FB_CALL_NONE, 0},
+    {"ModRM wants fewer bytes",        "0000000000ffd010", X,      false, FB_CALL_NONE, 0},
+    {"too few bytes to say no",        "9090",             X,      false, FB_CALL_UNKNOWN, 0},
+    {"two bytes are enough for yes",   "ffd0",             X,      false, FB_CALL_ANYWHERE, 0},
+    {"nothing at hand",                "",                 X,      false, FB_CALL_UNKNOWN, 0},
+    {"bl",                             "00000094",         A,      false, FB_CALL_ANYWHERE, 0},
+    {"blr x8",                         "00013fd6",         A,      false, FB_CALL_ANYWHERE, 0},
+    {"blraa",                          "01093fd7",         A,      false, FB_CALL_ANYWHERE, 0},
+    {"blraaz",                         "1f093fd6",         A,      false, FB_CALL_ANYWHERE, 0},
+    {"br x8 is none",                  "00011fd6",         A,      false, FB_CALL_NONE, 0},
+    {"ret is none",                    "c0035fd6",         A,      false, FB_CALL_NONE, 0},
+    {"arm bl",                         "000000eb",         FB_ARM, false, FB_CALL_ANYWHERE, 0},
+    {"arm blx r3",                     "33ff2fe1",         FB_ARM, false, FB_CALL_ANYWHERE, 0},
+    {"arm blx label",                  "000000fa",         FB_ARM, false, FB_CALL_ANYWHERE, 0},
+    {"arm mov is none",                "0100a0e1",         FB_ARM, false, FB_CALL_NONE, 0},
+    {"thumb bl",                       "00f000f8",         FB_ARM, true,  FB_CALL_ANYWHERE, 0},
+    {"thumb blx label",                "00f000e8",         FB_ARM, true,  FB_CALL_ANYWHERE, 0},
+    {"thumb blx r3",                   "00bf9847",         FB_ARM, true,  FB_CALL_ANYWHERE, 0},
+    {"thumb blx r3, bit cleared",      "00bf9847",         FB_ARM, false, FB_CALL_ANYWHERE, 0},
+    {"thumb nop is none",              "00bf00bf",         FB_ARM, true,  FB_CALL_NONE, 0},
+    // clang-format on
 };
+// clang-format on
 
 static void before(void)
 {
     for (size_t i = 0; i < COUNT(calls); i++) {
         uint8_t bytes[16];
         size_t n = from_hex(calls[i].hex, bytes);
-        struct fb_region region = {
-            0x401000 - n, {bytes, n, 0}
-        };
-        struct fb_memory memory = {&region, n > 0, n, false};
-        CHECK(calls[i].name, fb_disasm_call_before(calls[i].arch, &memory,
-                                                   0x401000 + calls[i].odd) == calls[i].want);
+        struct fb_call call = fb_disasm_call_before(
+            calls[i].arch, (struct fb_span){bytes, n, 0}, 0x401000 + calls[i].odd);
+        CHECK(calls[i].name, call.kind == calls[i].want);
+        CHECK(calls[i].name, call.target == calls[i].target);
     }
-    struct fb_memory empty = {0};
-    CHECK("address 0", fb_disasm_call_before(FB_AMD64, &empty, 0) == -1);
-    CHECK("address 1", fb_disasm_call_before(FB_ARM, &empty, 1) == -1);
 }
 
 static void refutation(void)

@@ -7,7 +7,7 @@
  */
 #include "disasm/insn.h"
 #include "support/check.h"
-#include "unwind/walk.h"
+#include "unwind/ladder.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -20,13 +20,13 @@ enum {
     STARVED = 64 * 1024
 };
 
-int fb_disasm_call_before(enum fb_arch arch, const struct fb_memory *memory, fb_addr address)
+struct fb_call fb_call_before(const struct fb_unwinder *w, fb_addr address)
 {
     uint8_t last = address & 0xFE;
-    return arch == FB_ARCH_UNKNOWN || memory == NULL ? -1
-           : last == 0xCC                            ? 1
-           : last == 0                               ? 0
-                                                     : -1;
+    enum fb_call_kind kind = last == 0xCC ? FB_CALL_ANYWHERE
+                             : last == 0  ? FB_CALL_NONE
+                                          : FB_CALL_UNKNOWN;
+    return (struct fb_call){w != NULL ? kind : FB_CALL_UNKNOWN, 0};
 }
 
 /* --- symbols of app only: functions of 0x800 bytes at every 0x1000 ------------------ */

@@ -7,7 +7,16 @@
 
 /* x86 and x64: E8 rel32, or FF /2 with 2 to 7 bytes. Prefixes (REX, segment, NOTRACK) stand
  * before these and change nothing. */
-enum { CALL_NEAR = 0xE8, CALL_NEAR_SIZE = 5, GROUP_5 = 0xFF, GROUP_5_CALL = 2, CALL_MAX = 7 };
+enum {
+    CALL_NEAR = 0xE8,
+    CALL_NEAR_SIZE = 5,
+    GROUP_5 = 0xFF,
+    GROUP_5_CALL = 2,
+    CALL_ABSOLUTE = 0x15, // ModRM: through the word at disp32, on x64 from rip
+    CALL_ABSOLUTE_SIZE = 6,
+    FS = 0x64,
+    GS = 0x65
+};
 
 /* Bytes of an instruction of one opcode byte from its ModRM byte and the byte behind it. */
 static size_t size_by_modrm(uint8_t modrm, uint8_t sib)
@@ -24,26 +33,48 @@ static size_t size_by_modrm(uint8_t modrm, uint8_t sib)
     return wide ? size + 4 : size;
 }
 
-static int x86_call(const uint8_t *end, size_t n)
-{
-    if (n >= CALL_NEAR_SIZE && end[-CALL_NEAR_SIZE] == CALL_NEAR)
-        return 1;
-    for (size_t size = 2; size <= CALL_MAX && size <= n; size++) {
-        const uint8_t *p = end - size;
-        uint8_t sib = size > 2 ? p[2] : 0;
-        if (p[0] == GROUP_5 && (p[1] >> 3 & 7) == GROUP_5_CALL &&
-            size_by_modrm(p[1], sib) == size)
-            return 1;
-    }
-    return n == CALL_MAX ? 0 : -1;
-}
-
 static uint32_t le(const uint8_t *p, size_t n)
 {
     uint32_t v = 0;
     for (size_t i = 0; i < n; i++)
         v |= (uint32_t)p[i] << (8 * i);
     return v;
+}
+
+static uint64_t relative(enum fb_arch arch, fb_addr from, uint32_t displacement)
+{
+    uint64_t to = from + (uint64_t)(int32_t)displacement;
+    return arch == FB_X86 ? (uint32_t)to : to;
+}
+
+/* The size of the call of group 5 that ends at `end`; 0: there is none. */
+static size_t group_5_call(const uint8_t *end, size_t n)
+{
+    for (size_t size = 2; size <= FB_CALL_MAX && size <= n; size++) {
+        const uint8_t *p = end - size;
+        uint8_t sib = size > 2 ? p[2] : 0;
+        if (p[0] == GROUP_5 && (p[1] >> 3 & 7) == GROUP_5_CALL &&
+            size_by_modrm(p[1], sib) == size)
+            return size;
+    }
+    return 0;
+}
+
+/* Bytes that can be read as two different calls are one, but nobody knows where to. */
+static struct fb_call x86_call(enum fb_arch arch, const uint8_t *end, size_t n, fb_addr address)
+{
+    bool near = n >= CALL_NEAR_SIZE && end[-CALL_NEAR_SIZE] == CALL_NEAR;
+    size_t size = group_5_call(end, n);
+    if (!near && size == 0)
+        return (struct fb_call){n >= FB_CALL_MAX ? FB_CALL_NONE : FB_CALL_UNKNOWN, 0};
+    if (near && size == 0)
+        return (struct fb_call){FB_CALL_DIRECT, relative(arch, address, le(end - 4, 4))};
+    bool segment = n > size && (end[-1 - (int)size] == FS || end[-1 - (int)size] == GS);
+    if (near || size != CALL_ABSOLUTE_SIZE || end[1 - CALL_ABSOLUTE_SIZE] != CALL_ABSOLUTE ||
+        segment)
+        return (struct fb_call){FB_CALL_ANYWHERE, 0};
+    uint32_t d = le(end - 4, 4);
+    return (struct fb_call){FB_CALL_THROUGH, arch == FB_X86 ? d : relative(arch, address, d)};
 }
 
 static bool arm64_call(uint32_t word)
@@ -69,33 +100,27 @@ static bool thumb_call(const uint8_t *end, size_t n)
            (le(end - 2, 2) & 0xC000) == 0xC000; // BL, BLX label
 }
 
-/* The up to `max` bytes that end at `address`, as many as are at hand. */
-static struct fb_span bytes_before(const struct fb_memory *memory, fb_addr address, size_t max)
+static struct fb_call arm_call_or_none(bool called, size_t n)
 {
-    for (size_t n = max; n >= 2; n--) {
-        struct fb_span got =
-            address >= n ? fb_memory_at(memory, address - n, n) : (struct fb_span){0};
-        if (got.n == n)
-            return got;
-    }
-    return (struct fb_span){0};
+    return (struct fb_call){called   ? FB_CALL_ANYWHERE
+                            : n >= 4 ? FB_CALL_NONE
+                                     : FB_CALL_UNKNOWN,
+                            0};
 }
 
-int fb_disasm_call_before(enum fb_arch arch, const struct fb_memory *memory, fb_addr address)
+struct fb_call fb_disasm_call_before(enum fb_arch arch, struct fb_span before, fb_addr address)
 {
-    bool x86 = arch == FB_X86 || arch == FB_AMD64;
     bool thumb = arch == FB_ARM && (address & 1) != 0;
-    struct fb_span got =
-        bytes_before(memory, thumb ? address - 1 : address, x86 ? CALL_MAX : sizeof(uint32_t));
-    if (got.n == 0)
-        return -1;
-    const uint8_t *end = got.p + got.n;
-    if (x86)
-        return x86_call(end, got.n);
+    size_t n = before.n;
+    if (n == 0)
+        return (struct fb_call){FB_CALL_UNKNOWN, 0};
+    const uint8_t *end = before.p + n;
+    if (arch == FB_X86 || arch == FB_AMD64)
+        return x86_call(arch, end, n, address);
     bool called = false;
-    if (arch == FB_ARM64 && got.n == 4)
-        called = arm64_call(le(got.p, 4));
+    if (arch == FB_ARM64 && n >= 4)
+        called = arm64_call(le(end - 4, 4));
     if (arch == FB_ARM) // walkers may have cleared the Thumb bit
-        called = (!thumb && got.n == 4 && arm_call(le(got.p, 4))) || thumb_call(end, got.n);
-    return called ? 1 : got.n == 4 ? 0 : -1;
+        called = (!thumb && n >= 4 && arm_call(le(end - 4, 4))) || thumb_call(end, n);
+    return arm_call_or_none(called, n);
 }

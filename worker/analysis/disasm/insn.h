@@ -102,6 +102,19 @@ struct fb_step {
 bool fb_disasm_step(size_t handle, enum fb_arch arch, struct fb_span code, fb_addr address,
                     struct fb_step *out);
 
-/** Do the bytes that end at `address` decode to a call? @return 1 yes, 0 no, -1 the bytes are
- * not at hand. */
-int fb_disasm_call_before(enum fb_arch arch, const struct fb_memory *memory, fb_addr address);
+/* The call behind which a return address stands. */
+enum fb_call_kind {
+    FB_CALL_UNKNOWN, // too few bytes are at hand
+    FB_CALL_NONE,
+    FB_CALL_ANYWHERE,
+    FB_CALL_DIRECT, // of `target`
+    FB_CALL_THROUGH // of what the word at `target` says
+};
+struct fb_call {
+    enum fb_call_kind kind;
+    fb_addr target;
+};
+enum { FB_CALL_MAX = 7 }; // bytes that are asked for, at most
+/** The call that `before` ends with, the bytes that end at `address` (which for Thumb code is
+ * odd). Targets are told for x86 and x64 only. */
+struct fb_call fb_disasm_call_before(enum fb_arch arch, struct fb_span before, fb_addr address);

@@ -7,8 +7,6 @@
  */
 #include "unwind/ladder.h"
 
-#include "disasm/insn.h"
-
 enum {
     HEADER_SIZE = 0x1000,  // a Windows image begins with headers: no code in its first page
     FAR_APART = 64 * 1024, // hardly a function is longer
@@ -103,10 +101,11 @@ enum fb_evidence fb_return_evidence(const struct fb_unwinder *w, uint64_t word)
     if (module != NULL && dump->system.os == FB_WINDOWS && a - module->base < HEADER_SIZE)
         return FB_EVIDENCE_NONE;
     bool thumb = dump->system.arch == FB_ARM;
-    int call = fb_disasm_call_before(dump->system.arch, &dump->memory, thumb ? word : a);
-    if (call == 0 || (module != NULL && symbols_refute(w, module, a, call == 1)))
+    enum fb_call_kind call = fb_call_before(w, thumb ? word : a).kind;
+    bool proved = call > FB_CALL_NONE;
+    if (call == FB_CALL_NONE || (module != NULL && symbols_refute(w, module, a, proved)))
         return FB_EVIDENCE_NONE;
-    return call == 1 ? FB_EVIDENCE_PROVED : FB_EVIDENCE_LIKELY;
+    return proved ? FB_EVIDENCE_PROVED : FB_EVIDENCE_LIKELY;
 }
 
 bool fb_in_stack(const struct fb_unwinder *w, fb_addr a)

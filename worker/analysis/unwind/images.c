@@ -65,3 +65,13 @@ struct fb_span fb_code_bytes(const struct fb_unwinder *w, fb_addr a, size_t max)
     struct fb_span in_file = fb_image_at(image, a - module->base, max);
     return in_file.n > there.n ? in_file : there;
 }
+
+struct fb_span fb_code_before(const struct fb_unwinder *w, fb_addr a, size_t max)
+{
+    for (size_t n = max < a ? max : (size_t)a; n > 0; n--) {
+        struct fb_span got = fb_code_bytes(w, a - n, n);
+        if (got.n == n)
+            return got;
+    }
+    return (struct fb_span){0};
+}

@@ -5,6 +5,7 @@
  * new method one row. A rung proposes, walk.c checks: what no caller may be, no rung need know.
  */
 #pragma once
+#include "disasm/insn.h"
 #include "unwind/walk.h"
 
 struct fb_unwinder { // what stays the same during one walk
@@ -100,12 +101,16 @@ bool fb_may_execute(const struct fb_unwinder *w, fb_addr a);
 /** Code from `a` on, as many of `max` bytes as stand together: from the dump, else from the
  * module's image. */
 struct fb_span fb_code_bytes(const struct fb_unwinder *w, fb_addr a, size_t max);
+/** The bytes that end at `a`, as many of `max` as are at hand, likewise. */
+struct fb_span fb_code_before(const struct fb_unwinder *w, fb_addr a, size_t max);
 /** The image of a module: that of its code id, else the pages that the dump holds; NULL when
  * there is neither. */
 const struct fb_image *fb_code_image(const struct fb_unwinder *w,
                                      const struct fb_module *module);
 /** The module that holds `a`, NULL when none does. */
 const struct fb_module *fb_code_module(const struct fb_unwinder *w, fb_addr a);
+/** The call before a return address. */
+struct fb_call fb_call_before(const struct fb_unwinder *w, fb_addr address); // call.c
 /** Whether two addresses surely lie in different functions. */
 bool fb_other_function(const struct fb_unwinder *w, fb_addr a, fb_addr b);
 /** A code pointer without authentication, tag and Thumb bits. */
