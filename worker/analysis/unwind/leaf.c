@@ -1,8 +1,8 @@
 /*
  * worker/analysis/unwind/leaf.c -- callers of functions that have no frame yet, or never will.
  *
- * They only speak of a frame that was interrupted: of any other we know that it has made a call.
- * Only unwind data may say otherwise.
+ * They only speak of a frame that was interrupted: of any other we know that it has made a
+ * call. Only unwind data may say otherwise.
  */
 #include "unwind/pdata_x64.h"
 

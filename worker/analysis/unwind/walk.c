@@ -206,12 +206,13 @@ static void hear_witness(struct walk *walk, const struct fb_frame *callee, struc
     if (p->by != NULL && p->caller.exact)
         return; // no call stands between
     fb_addr ip = p->by != NULL ? fb_reg_ip(&p->caller.regs) : 0;
-    if (fb_shadow_ask(&walk->w, &walk->shadow, callee, ip, p->reckoned ? &p->place : NULL,
-                      &p->caller) != FB_WITNESS_CORRECTS)
-        return;
-    if (p->reckoned && walk->corrupted == NULL)
+    enum fb_witness said = fb_shadow_ask(&walk->w, &walk->shadow, callee, ip,
+                                         p->reckoned ? &p->place : NULL, &p->caller);
+    if (said == FB_WITNESS_CORRECTS && p->reckoned && walk->corrupted == NULL)
         walk->corrupted = callee;
-    p->by = &shadow;
+    bool guessed = p->by != NULL && p->by->trust < FB_TRUST_CFI;
+    if (said == FB_WITNESS_CORRECTS || (said == FB_WITNESS_AGREES && guessed))
+        p->by = &shadow;
 }
 
 /* The caller of `callee`. @return NULL: found; else why not */
