@@ -30,9 +30,10 @@ struct fb_image {
     uint32_t timestamp;             // PE
     const struct fb_image_section *sections;
     size_t n_sections;
-    struct fb_image_part exports, exceptions, debug; // PE: data directories 0, 3 and 6
-    struct fb_image_part eh_frame, eh_frame_hdr;     // by name, in either kind
-    const char *code_id, *debug_id, *debug_file;     // as a dump names them; NULL: none
+    struct fb_image_part exports, exceptions, debug; // PE: data directories 0, 3, 6
+    struct fb_image_part imports; // and 12: where the addresses of imported functions lie
+    struct fb_image_part eh_frame, eh_frame_hdr; // by name, in either kind
+    const char *code_id, *debug_id, *debug_file; // as a dump names them; NULL: none
 };
 
 /**

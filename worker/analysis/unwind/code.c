@@ -12,14 +12,14 @@
 #include "unwind/ladder.h"
 
 #include "disasm/insn.h"
+#include "unwind/seen.h"
 
 #include <string.h>
 
 enum {
-    INSTRUCTIONS_MAX = 512, // per frame, however many paths
-    SEEN_SLOTS = 1024,      // of the table of addresses: twice as many, a power of two
-    PATHS_MAX = 32,         // that wait to be followed
-    SAVED_MAX = 24,         // words that a path has stored
+    INSTRUCTIONS_MAX = FB_SEEN_MAX, // per frame, however many paths
+    PATHS_MAX = 32,                 // that wait to be followed
+    SAVED_MAX = 24,                 // words that a path has stored
     X86_INSN_MAX = 15,
     POPPED_MAX = 16 // words of arguments that a callee may have popped unseen
 };
@@ -38,6 +38,13 @@ struct path {
     bool loose; // some callee may have popped its arguments
     bool fresh; // and it was the last instruction that called it
 };
+enum proof { // what speaks for the word that a path returns to
+    NO_PROOF,
+    LIKELY,  // it lies in code
+    PROVED,  // behind a call
+    REACHED, // of the function that the path began in
+    PROOFS
+};
 struct answer {
     bool found, disputed;
     fb_addr slot;
@@ -50,10 +57,10 @@ struct emulation {
     int ip, sp, bp;
     uint64_t callee_saved;
     size_t left; // instructions
-    size_t n_waiting, n_seen;
-    struct answer answer[FB_EVIDENCE_PROVED + 1]; // the best by its evidence
-    uint16_t slot[SEEN_SLOTS];                    // of the hash table: 1 + index in `seen`
-    fb_addr seen[INSTRUCTIONS_MAX];               // from here on, nothing needs to be zeroed
+    size_t n_waiting;
+    const struct fb_frame *callee;
+    struct answer answer[PROOFS];
+    struct fb_seen seen; // from its addresses on, nothing needs to be zeroed
     struct path waiting[PATHS_MAX];
 };
 
@@ -246,9 +253,9 @@ static void merge(struct answer *a, const struct fb_regs *regs)
 }
 
 static void propose(struct emulation *e, fb_addr slot, const struct fb_regs *regs,
-                    enum fb_evidence evidence)
+                    enum proof proof)
 {
-    struct answer *a = &e->answer[evidence];
+    struct answer *a = &e->answer[proof];
     if (a->found && (a->slot != slot || !same_register(&a->regs, regs, e->sp)))
         a->disputed = true;
     else if (a->found)
@@ -258,27 +265,38 @@ static void propose(struct emulation *e, fb_addr slot, const struct fb_regs *reg
 }
 
 /* The return address at `slot`, by what speaks for it. */
-static enum fb_evidence evidence_at(const struct emulation *e, fb_addr slot, uint64_t *ra)
+static enum proof proof_at(const struct emulation *e, fb_addr slot, uint64_t *ra)
 {
+    static const enum proof by_fit[] = {
+        [FB_FIT_REFUTED] = NO_PROOF, [FB_FIT_OPEN] = PROVED, [FB_FIT_PROVED] = REACHED};
     if (slot % e->word != 0 || !fb_stack_word(e->w, slot, ra))
-        return FB_EVIDENCE_NONE;
-    return fb_return_evidence(e->w, *ra);
+        return NO_PROOF;
+    enum fb_evidence evidence = fb_return_evidence(e->w, *ra);
+    if (evidence == FB_EVIDENCE_PROVED)
+        return by_fit[fb_call_fits(e->w, fb_code_address(e->w, *ra), e->callee)];
+    return evidence == FB_EVIDENCE_LIKELY ? LIKELY : NO_PROOF;
 }
 
-/* When callees may have popped their arguments: the first proof a little above. What was popped
+/* When callees may have popped their arguments: the best proof a little above. What was popped
  * on the way came from wrong places. */
-static enum fb_evidence look_above(const struct emulation *e, struct path *p, fb_addr *slot,
-                                   uint64_t *ra)
+static enum proof look_above(const struct emulation *e, struct path *p, fb_addr *slot,
+                             uint64_t *ra)
 {
-    for (size_t i = 1; i <= POPPED_MAX; i++) {
-        fb_addr at = *slot + i * e->word;
-        if (evidence_at(e, at, ra) != FB_EVIDENCE_PROVED)
+    enum proof best = LIKELY;
+    fb_addr from = *slot;
+    for (size_t i = 1; i <= POPPED_MAX && best < REACHED; i++) {
+        uint64_t word;
+        enum proof proof = proof_at(e, from + i * e->word, &word);
+        if (proof <= best)
             continue;
-        *slot = at;
-        p->regs.valid = UINT64_C(1) << e->sp;
-        return FB_EVIDENCE_PROVED;
+        best = proof;
+        *slot = from + i * e->word;
+        *ra = word;
     }
-    return FB_EVIDENCE_NONE;
+    if (best == LIKELY)
+        return NO_PROOF;
+    p->regs.valid = UINT64_C(1) << e->sp;
+    return best;
 }
 
 static void end(struct emulation *e, struct path *p, const struct fb_step *s)
@@ -287,31 +305,17 @@ static void end(struct emulation *e, struct path *p, const struct fb_step *s)
     if (!fb_reg_known(&p->regs, e->sp))
         return;
     fb_addr slot = p->regs.v[e->sp];
-    enum fb_evidence evidence = evidence_at(e, slot, &ra);
-    if (evidence < FB_EVIDENCE_LIKELY && p->loose)
-        evidence = look_above(e, p, &slot, &ra);
-    if (evidence < FB_EVIDENCE_LIKELY)
+    enum proof proof = proof_at(e, slot, &ra);
+    if (proof == NO_PROOF && p->loose)
+        proof = look_above(e, p, &slot, &ra);
+    if (proof == NO_PROOF)
         return;
     fb_reg_set(&p->regs, e->ip, fb_code_address(e->w, ra));
     fb_reg_set(&p->regs, e->sp, cut(e, slot + e->word + (uint64_t)s->constant));
-    propose(e, slot, &p->regs, evidence);
+    propose(e, slot, &p->regs, proof);
 }
 
 /* --- all paths ---------------------------------------------------------------------- */
-
-/* @return whether `a` is new and there is room for it */
-static bool first_time(struct emulation *e, fb_addr a)
-{
-    static const uint32_t spread = 0x9E3779B1; // of the golden ratio
-    size_t i = (size_t)((uint32_t)a * spread >> 16) % SEEN_SLOTS;
-    while (e->slot[i] != 0 && e->seen[e->slot[i] - 1] != a)
-        i = (i + 1) % SEEN_SLOTS;
-    if (e->slot[i] != 0 || e->n_seen == INSTRUCTIONS_MAX)
-        return false;
-    e->seen[e->n_seen++] = a;
-    e->slot[i] = (uint16_t)e->n_seen;
-    return true;
-}
 
 static void put_off(struct emulation *e, const struct path *p, fb_addr at)
 {
@@ -354,7 +358,7 @@ static void follow_all(struct emulation *e)
     struct fb_step s;
     while (e->n_waiting > 0) {
         struct path p = e->waiting[--e->n_waiting];
-        while (first_time(e, p.ip) && decode(e, p.ip, &s) && follow(e, &p, &s))
+        while (fb_seen_first(&e->seen, p.ip) && decode(e, p.ip, &s) && follow(e, &p, &s))
             continue;
     }
 }
@@ -364,7 +368,7 @@ static struct emulation *room(struct fb_arena *arena)
 {
     struct emulation *e = FB_RAW(arena, struct emulation, 1);
     if (e != NULL)
-        memset(e, 0, offsetof(struct emulation, seen));
+        memset(e, 0, offsetof(struct emulation, seen.at));
     return e;
 }
 
@@ -373,6 +377,7 @@ static void begin(struct emulation *e, const struct fb_unwinder *w,
 {
     const struct fb_system *system = &w->env->dump->system;
     e->w = w;
+    e->callee = callee;
     e->arch = system->arch;
     e->word = w->names->word;
     e->ip = w->names->ip;
@@ -389,12 +394,13 @@ static void begin(struct emulation *e, const struct fb_unwinder *w,
     p->loose = p->fresh = e->arch == FB_X86 && !exact;
 }
 
-/* From a frame that was scanned for, a mere likelihood would be a guess upon a guess. */
+/* The best proof decides. From a frame that was scanned for, a mere likelihood would be a guess
+ * upon a guess. */
 static bool best(const struct emulation *e, bool guessed, struct fb_regs *caller)
 {
-    const struct answer *a = &e->answer[FB_EVIDENCE_PROVED];
-    if (!a->found && !guessed)
-        a = &e->answer[FB_EVIDENCE_LIKELY];
+    const struct answer *a = &e->answer[REACHED];
+    while (!a->found && a > &e->answer[guessed ? PROVED : LIKELY])
+        a--;
     if (!a->found || a->disputed)
         return false;
     *caller = a->regs;

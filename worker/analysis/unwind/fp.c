@@ -59,7 +59,8 @@ static bool follow(const struct fb_unwinder *w, const struct fb_frame *callee, i
         return false;
     bool chained = callee->trust == FB_TRUST_FRAME_POINTER && keeps_chain(w->env->dump);
     bool ends = chained && r.ra == 0;
-    if (!ends && !believable(w, at, &r))
+    if (!ends && (!believable(w, at, &r) ||
+                  fb_call_fits(w, fb_code_address(w, r.ra), callee) == FB_FIT_REFUTED))
         return false;
     *caller = callee->regs;
     fb_reg_set(caller, w->names->ip, ends ? 0 : fb_code_address(w, r.ra));

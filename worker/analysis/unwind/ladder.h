@@ -111,6 +111,12 @@ const struct fb_image *fb_code_image(const struct fb_unwinder *w,
 const struct fb_module *fb_code_module(const struct fb_unwinder *w, fb_addr a);
 /** The call before a return address. */
 struct fb_call fb_call_before(const struct fb_unwinder *w, fb_addr address); // call.c
+/* What the call before a return address says about who was called. */
+enum fb_fit { FB_FIT_REFUTED, FB_FIT_OPEN, FB_FIT_PROVED };
+/** Whether the call before `address` leads to where `callee` stands. reach.c
+ * REFUTED: all the code that it leads to is at hand, and `callee` is not in it. */
+enum fb_fit fb_call_fits(const struct fb_unwinder *w, fb_addr address,
+                         const struct fb_frame *callee);
 /** Whether two addresses surely lie in different functions. */
 bool fb_other_function(const struct fb_unwinder *w, fb_addr a, fb_addr b);
 /** A code pointer without authentication, tag and Thumb bits. */
