@@ -58,7 +58,14 @@ struct emulation {
     uint64_t callee_saved;
     size_t left; // instructions
     size_t n_waiting;
+    struct fb_code_view view;
     const struct fb_frame *callee;
+    struct { // the last word that was asked about
+        fb_addr slot;
+        uint64_t ra;
+        bool sure;
+        enum proof proof;
+    } asked;
     struct answer answer[PROOFS];
     struct fb_seen seen; // from its addresses on, nothing needs to be zeroed
     struct path waiting[PATHS_MAX];
@@ -188,7 +195,7 @@ static bool decode(struct emulation *e, fb_addr at, struct fb_step *out)
     if (e->left == 0)
         return false;
     e->left--;
-    struct fb_span code = fb_code_bytes(e->w, at, X86_INSN_MAX);
+    struct fb_span code = fb_code_viewed(e->w, &e->view, at, X86_INSN_MAX);
     return fb_disasm_step(e->w->env->capstone, e->arch, code, at, out);
 }
 
@@ -264,29 +271,42 @@ static void propose(struct emulation *e, fb_addr slot, const struct fb_regs *reg
         *a = (struct answer){true, false, slot, *regs};
 }
 
-/* The return address at `slot`, by what speaks for it. */
-static enum proof proof_at(const struct emulation *e, fb_addr slot, uint64_t *ra)
+/* Where sp is sure, nobody needs to ask whom the call before the word has called. */
+static enum proof proof_of(const struct emulation *e, uint64_t ra, bool sure)
 {
     static const enum proof by_fit[] = {
         [FB_FIT_REFUTED] = NO_PROOF, [FB_FIT_OPEN] = PROVED, [FB_FIT_PROVED] = REACHED};
+    enum fb_evidence evidence = fb_return_evidence(e->w, ra);
+    if (evidence == FB_EVIDENCE_PROVED && sure)
+        return PROVED;
+    if (evidence == FB_EVIDENCE_PROVED)
+        return by_fit[fb_call_fits(e->w, fb_code_address(e->w, ra), e->callee)];
+    return evidence == FB_EVIDENCE_LIKELY ? LIKELY : NO_PROOF;
+}
+
+/* The return address at `slot`, by what speaks for it. Most paths end at the same one. */
+static enum proof proof_at(struct emulation *e, fb_addr slot, bool sure, uint64_t *ra)
+{
     if (slot % e->word != 0 || !fb_stack_word(e->w, slot, ra))
         return NO_PROOF;
-    enum fb_evidence evidence = fb_return_evidence(e->w, *ra);
-    if (evidence == FB_EVIDENCE_PROVED)
-        return by_fit[fb_call_fits(e->w, fb_code_address(e->w, *ra), e->callee)];
-    return evidence == FB_EVIDENCE_LIKELY ? LIKELY : NO_PROOF;
+    if (slot != e->asked.slot || *ra != e->asked.ra || sure != e->asked.sure) {
+        e->asked.slot = slot;
+        e->asked.ra = *ra;
+        e->asked.sure = sure;
+        e->asked.proof = proof_of(e, *ra, sure);
+    }
+    return e->asked.proof;
 }
 
 /* When callees may have popped their arguments: the best proof a little above. What was popped
  * on the way came from wrong places. */
-static enum proof look_above(const struct emulation *e, struct path *p, fb_addr *slot,
-                             uint64_t *ra)
+static enum proof look_above(struct emulation *e, struct path *p, fb_addr *slot, uint64_t *ra)
 {
     enum proof best = LIKELY;
     fb_addr from = *slot;
     for (size_t i = 1; i <= POPPED_MAX && best < REACHED; i++) {
         uint64_t word;
-        enum proof proof = proof_at(e, from + i * e->word, &word);
+        enum proof proof = proof_at(e, from + i * e->word, false, &word);
         if (proof <= best)
             continue;
         best = proof;
@@ -305,7 +325,7 @@ static void end(struct emulation *e, struct path *p, const struct fb_step *s)
     if (!fb_reg_known(&p->regs, e->sp))
         return;
     fb_addr slot = p->regs.v[e->sp];
-    enum proof proof = proof_at(e, slot, &ra);
+    enum proof proof = proof_at(e, slot, !p->loose, &ra);
     if (proof == NO_PROOF && p->loose)
         proof = look_above(e, p, &slot, &ra);
     if (proof == NO_PROOF)

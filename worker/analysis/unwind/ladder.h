@@ -101,6 +101,13 @@ bool fb_may_execute(const struct fb_unwinder *w, fb_addr a);
 /** Code from `a` on, as many of `max` bytes as stand together: from the dump, else from the
  * module's image. */
 struct fb_span fb_code_bytes(const struct fb_unwinder *w, fb_addr a, size_t max);
+struct fb_code_view { // bytes that were found last; begins with zeros
+    fb_addr at;
+    struct fb_span bytes;
+};
+/** Like fb_code_bytes, for who reads on and on. */
+struct fb_span fb_code_viewed(const struct fb_unwinder *w, struct fb_code_view *view, fb_addr a,
+                              size_t max);
 /** The bytes that end at `a`, as many of `max` as are at hand, likewise. */
 struct fb_span fb_code_before(const struct fb_unwinder *w, fb_addr a, size_t max);
 /** The image of a module: that of its code id, else the pages that the dump holds; NULL when

@@ -22,6 +22,7 @@ struct search {
     enum fb_arch arch;
     fb_addr goal;
     bool found, open;
+    struct fb_code_view view;
     size_t n_waiting;
     fb_addr waiting[WAYS_MAX];
     struct fb_seen seen; // from its addresses on, nothing needs to be zeroed
@@ -106,7 +107,7 @@ static void leaves(struct search *s, struct fb_span code, fb_addr at)
 /* @return whether the way goes on, at `*at` */
 static bool advance(struct search *s, fb_addr *at)
 {
-    struct fb_span code = fb_code_bytes(s->w, *at, INSTRUCTION_MAX);
+    struct fb_span code = fb_code_viewed(s->w, &s->view, *at, INSTRUCTION_MAX);
     struct fb_step step;
     if (*s->w->instructions == 0 ||
         !fb_disasm_step(s->w->env->capstone, s->arch, code, *at, &step)) {
