@@ -40,6 +40,29 @@ fb_addr fb_code_address(const struct fb_unwinder *w, uint64_t word)
     return fb_code_module(w, plain) != NULL ? plain : word;
 }
 
+static bool begins(const char *path, const char *lower)
+{
+    for (; *lower != 0; path++, lower++) {
+        char c = *path >= 'A' && *path <= 'Z' ? (char)(*path - 'A' + 'a') : *path;
+        if (c != *lower)
+            return false;
+    }
+    return true;
+}
+
+bool fb_of_system(const struct fb_module *module)
+{
+    static const char *const folders[] = {":\\windows\\", "/lib", "/usr/lib", "/system/",
+                                          "/apex/"};
+    const char *path = module != NULL && module->path != NULL ? module->path : "";
+    if (path[0] != 0 && path[0] != '/')
+        path++; // the drive
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+        if (begins(path, folders[i]))
+            return true;
+    return false;
+}
+
 /* The function at `a`, whose name is not kept. @return false: no symbol */
 static bool function_at(const struct fb_unwinder *w, const struct fb_module *module, fb_addr a,
                         uint64_t *start)

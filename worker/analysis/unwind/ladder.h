@@ -116,6 +116,8 @@ const struct fb_image *fb_code_image(const struct fb_unwinder *w,
                                      const struct fb_module *module);
 /** The module that holds `a`, NULL when none does. */
 const struct fb_module *fb_code_module(const struct fb_unwinder *w, fb_addr a);
+/** Whether a module (NULL: none) belongs to the system, by where it was loaded from. */
+bool fb_of_system(const struct fb_module *module);
 /** The call before a return address. */
 struct fb_call fb_call_before(const struct fb_unwinder *w, fb_addr address); // call.c
 /* What the call before a return address says about who was called. */

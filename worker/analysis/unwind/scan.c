@@ -44,36 +44,12 @@ static bool odd_place(const struct fb_unwinder *w, const struct fb_frame *callee
     return home || (at + w->names->word) % CALL_ALIGNMENT != 0;
 }
 
-static bool begins(const char *path, const char *lower)
-{
-    for (; *lower != 0; path++, lower++) {
-        char c = *path >= 'A' && *path <= 'Z' ? (char)(*path - 'A' + 'a') : *path;
-        if (c != *lower)
-            return false;
-    }
-    return true;
-}
-
-/* Whether a module belongs to the system, by where it was loaded from. */
-static bool of_system(const struct fb_module *module)
-{
-    static const char *const folders[] = {":\\windows\\", "/lib", "/usr/lib", "/system/",
-                                          "/apex/"};
-    const char *path = module != NULL && module->path != NULL ? module->path : "";
-    if (path[0] != 0 && path[0] != '/')
-        path++; // the drive
-    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
-        if (begins(path, folders[i]))
-            return true;
-    return false;
-}
-
 /* The system is called by programs far more often than it calls them. */
 static bool odd_caller(const struct fb_unwinder *w, const struct fb_frame *callee, fb_addr a)
 {
     const struct fb_module *from = fb_code_module(w, a),
                            *to = fb_code_module(w, callee->lookup);
-    return from != to && of_system(from) && !of_system(to);
+    return from != to && fb_of_system(from) && !fb_of_system(to);
 }
 
 static enum rank rank_of(const struct fb_unwinder *w, const struct fb_frame *callee, fb_addr at,
