@@ -83,6 +83,19 @@ static bool has_symbols(const struct fb_unwinder *w, const struct fb_module *mod
     return symbols != NULL && symbols->state(symbols->self, module) == FB_SYMBOLS_LOADED;
 }
 
+bool fb_function_entry(const struct fb_unwinder *w, fb_addr a, fb_addr *out)
+{
+    const struct fb_module *module = fb_code_module(w, a);
+    fb_addr begin, end;
+    uint64_t rva;
+    if (fb_pdata_x64_function(w, a, &begin, &end, out))
+        return true;
+    if (module == NULL || !has_symbols(w, module) || !function_at(w, module, a, &rva))
+        return false;
+    *out = module->base + rva;
+    return true;
+}
+
 bool fb_other_function(const struct fb_unwinder *w, fb_addr a, fb_addr b)
 {
     const struct fb_module *in_a = fb_code_module(w, a), *in_b = fb_code_module(w, b);

@@ -82,6 +82,8 @@ struct fb_span fb_code_viewed(const struct fb_unwinder *w, struct fb_code_view *
 
 struct fb_span fb_code_before(const struct fb_unwinder *w, fb_addr a, size_t max)
 {
+    if (a == 0 || fb_code_bytes(w, a - 1, 1).n == 0)
+        return (struct fb_span){0}; // mostly, nothing is at hand
     for (size_t n = max < a ? max : (size_t)a; n > 0; n--) {
         struct fb_span got = fb_code_bytes(w, a - n, n);
         if (got.n == n)

@@ -19,6 +19,7 @@
 #define LEAF(find)  {"leaf", FB_TRUST_LEAF, find}
 #define SIGNAL(find) {"signal", FB_TRUST_CFI, find}
 #define CODE        {"code", FB_TRUST_CFI, fb_unwind_code}
+#define ENTRY       {"code", FB_TRUST_CFI, fb_unwind_entry}
 #define FRAME(find) {"frame_pointer", FB_TRUST_FRAME_POINTER, find}
 #define SCAN        {"scan", FB_TRUST_SCAN, fb_unwind_scan}
 #define NO_MORE     {0}
@@ -26,6 +27,7 @@
 static const struct fb_rung x86_windows[] = {
     BAD_CALL,
     CODE,
+    ENTRY,
     LEAF(fb_unwind_leaf),
     FRAME(fb_unwind_fp),
     SCAN, NO_MORE};
@@ -34,6 +36,7 @@ static const struct fb_rung amd64_windows[] = {
     PDATA(fb_unwind_pdata_x64),
     LEAF(fb_unwind_leaf_x64),
     CODE,
+    ENTRY,
     LEAF(fb_unwind_leaf),
     FRAME(fb_unwind_fp),
     SCAN, NO_MORE};
@@ -47,12 +50,14 @@ static const struct fb_rung intel[] = {
     BAD_CALL,
     SIGNAL(fb_unwind_signal),
     CODE,
+    ENTRY,
     FRAME(fb_unwind_fp),
     SCAN, NO_MORE};
 static const struct fb_rung amd64_macos[] = {
     BAD_CALL,
     SIGNAL(fb_unwind_sigtramp),
     CODE,
+    ENTRY,
     FRAME(fb_unwind_fp),
     SCAN, NO_MORE};
 static const struct fb_rung arm64[] = {

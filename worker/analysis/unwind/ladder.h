@@ -35,6 +35,7 @@ fb_unwind_fn fb_unwind_leaf_x64;                                 // leaf.c
 fb_unwind_fn fb_unwind_pdata_x64;                                // pdata_x64.c
 fb_unwind_fn fb_unwind_pdata_arm64;                              // pdata_arm64.c
 fb_unwind_fn fb_unwind_code;                                     // code.c
+fb_unwind_fn fb_unwind_entry;                                    // entry.c
 fb_unwind_fn fb_unwind_fp, fb_unwind_fp_arm, fb_unwind_fp_thumb; // fp.c
 fb_unwind_fn fb_unwind_scan;                                     // scan.c
 fb_unwind_fn fb_unwind_signal, fb_unwind_sigtramp;               // signal.c
@@ -126,6 +127,9 @@ enum fb_fit { FB_FIT_REFUTED, FB_FIT_OPEN, FB_FIT_PROVED };
  * REFUTED: all the code that it leads to is at hand, and `callee` is not in it. */
 enum fb_fit fb_call_fits(const struct fb_unwinder *w, fb_addr address,
                          const struct fb_frame *callee);
+/** Where the function that holds `a` is entered, by unwind data or symbols.
+ * @return false: they do not say */
+bool fb_function_entry(const struct fb_unwinder *w, fb_addr a, fb_addr *out);
 /** Whether two addresses surely lie in different functions. */
 bool fb_other_function(const struct fb_unwinder *w, fb_addr a, fb_addr b);
 /** A code pointer without authentication, tag and Thumb bits. */

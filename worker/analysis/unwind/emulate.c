@@ -1,0 +1,279 @@
+/*
+ * worker/analysis/unwind/emulate.c -- following code, one instruction after the other.
+ *
+ * Both ways of a condition are gone; a call returns and leaves sp as it was. On x86 a callee
+ * may pop its arguments. How many bytes, its own code says, or the caller's behind the call;
+ * when neither does, the path is loose: sp may lie a little higher than reckoned.
+ */
+#include "unwind/emulate.h"
+
+#include <string.h>
+
+enum { X86_INSN_MAX = 15 };
+
+/* --- registers and words ------------------------------------------------------------ */
+
+uint64_t fb_emulate_cut(const struct fb_emulation *e, uint64_t v)
+{
+    return e->word == sizeof(uint32_t) ? (uint32_t)v : v;
+}
+
+static void forget(struct fb_regs *regs, uint64_t which) { regs->valid &= ~which; }
+
+static void put(const struct fb_emulation *e, struct fb_regs *regs, int to, bool known,
+                uint64_t value)
+{
+    if (to >= 0 && known)
+        fb_reg_set(regs, to, fb_emulate_cut(e, value));
+    else if (to >= 0)
+        forget(regs, UINT64_C(1) << to);
+}
+
+static void store(struct fb_path *p, fb_addr at, bool known, uint64_t value)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (p->saved[i].at == at) {
+            p->saved[i] = (struct fb_saved){at, value, known};
+            return;
+        }
+    p->full |= p->n == FB_SAVED_MAX;
+    if (p->n < FB_SAVED_MAX)
+        p->saved[p->n++] = (struct fb_saved){at, value, known};
+}
+
+static bool load(const struct fb_emulation *e, const struct fb_path *p, fb_addr at,
+                 uint64_t *out)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (p->saved[i].at == at) {
+            *out = p->saved[i].value;
+            return p->saved[i].known;
+        }
+    return !p->full && fb_stack_word(e->w, at, out);
+}
+
+/* --- one instruction ---------------------------------------------------------------- */
+
+static void push(const struct fb_emulation *e, struct fb_path *p, int from, int64_t words)
+{
+    bool known = fb_reg_known(&p->regs, from);
+    uint64_t value = known ? p->regs.v[from] : 0;
+    if (!fb_reg_known(&p->regs, e->sp))
+        return;
+    uint64_t sp = fb_emulate_cut(e, p->regs.v[e->sp] - (uint64_t)words * e->word);
+    fb_reg_set(&p->regs, e->sp, sp);
+    store(p, sp, known, value);
+}
+
+static void pop(const struct fb_emulation *e, struct fb_path *p, int to, int64_t words)
+{
+    uint64_t value = 0;
+    bool known = fb_reg_known(&p->regs, e->sp);
+    if (known) {
+        uint64_t sp = p->regs.v[e->sp];
+        known = load(e, p, sp, &value);
+        fb_reg_set(&p->regs, e->sp, fb_emulate_cut(e, sp + (uint64_t)words * e->word));
+    }
+    put(e, &p->regs, to, known, value);
+}
+
+static void leave(const struct fb_emulation *e, struct fb_path *p)
+{
+    put(e, &p->regs, e->sp, fb_reg_known(&p->regs, e->bp), p->regs.v[e->bp]);
+    pop(e, p, e->bp, 1);
+}
+
+static void enter(const struct fb_emulation *e, struct fb_path *p, int64_t size)
+{
+    push(e, p, e->bp, 1);
+    put(e, &p->regs, e->bp, fb_reg_known(&p->regs, e->sp), p->regs.v[e->sp]);
+    put(e, &p->regs, e->sp, fb_reg_known(&p->regs, e->sp), p->regs.v[e->sp] - (uint64_t)size);
+}
+
+/* What every instruction does that only reckons. */
+static void apply(const struct fb_emulation *e, struct fb_path *p, const struct fb_step *s)
+{
+    struct fb_regs *regs = &p->regs;
+    bool known = fb_reg_known(regs, s->from);
+    uint64_t from = known ? regs->v[s->from] : 0, value = 0;
+    uint64_t constant = (uint64_t)s->constant;
+    switch (s->kind) {
+    case FB_STEP_SET:
+        put(e, regs, s->to, known, from + constant);
+        break;
+    case FB_STEP_MASK:
+        put(e, regs, s->to, known, from & constant);
+        break;
+    case FB_STEP_LOAD:
+        known = known && load(e, p, fb_emulate_cut(e, from + constant), &value);
+        put(e, regs, s->to, known, value);
+        break;
+    case FB_STEP_STORE: // others than saved registers do not come back
+        if (fb_reg_known(regs, s->to) && (e->callee_saved >> s->from & 1) != 0)
+            store(p, fb_emulate_cut(e, regs->v[s->to] + constant), known, from);
+        break;
+    case FB_STEP_PUSH:
+        push(e, p, s->from, s->constant);
+        break;
+    case FB_STEP_POP:
+        forget(regs, s->writes & ~(UINT64_C(1) << e->sp));
+        pop(e, p, s->to, s->constant);
+        break;
+    case FB_STEP_ENTER:
+        enter(e, p, s->constant);
+        break;
+    case FB_STEP_LEAVE:
+        leave(e, p);
+        break;
+    default:
+        forget(regs, s->writes);
+        break;
+    }
+}
+
+static bool decode(struct fb_emulation *e, fb_addr at, struct fb_step *out)
+{
+    if (e->left == 0)
+        return false;
+    e->left--;
+    struct fb_span code = fb_code_viewed(e->w, &e->view, at, X86_INSN_MAX);
+    return fb_disasm_step(e->w->env->capstone, e->arch, code, at, out);
+}
+
+/* --- calls -------------------------------------------------------------------------- */
+
+/* The bytes that the function at `at` pops, which is the same at all of its returns: so that
+ * the first one in sight will do. @return false: it is not in sight */
+static bool popped_by(struct fb_emulation *e, fb_addr at, uint64_t *out)
+{
+    enum { IN_SIGHT = 64 };
+    struct fb_step s;
+    for (size_t i = 0; i < IN_SIGHT && decode(e, at, &s) && s.kind != FB_STEP_END; i++) {
+        if (s.kind == FB_STEP_RETURN) {
+            *out = (uint64_t)s.constant;
+            return true;
+        }
+        at = fb_emulate_cut(e, s.kind == FB_STEP_JUMP ? s.target : at + s.length);
+    }
+    return false;
+}
+
+static void call(struct fb_emulation *e, struct fb_path *p, const struct fb_step *s)
+{
+    uint64_t popped;
+    if (s->target_known && s->target == p->ip) { // only to know where it stands
+        push(e, p, -1, 1);
+        return;
+    }
+    forget(&p->regs, ~(e->callee_saved | UINT64_C(1) << e->sp));
+    if (e->arch != FB_X86)
+        return;
+    if (s->target_known && popped_by(e, s->target, &popped)) {
+        put(e, &p->regs, e->sp, fb_reg_known(&p->regs, e->sp), p->regs.v[e->sp] + popped);
+        return;
+    }
+    p->loose = p->fresh = true;
+}
+
+/* Folklore: gcc takes arguments off the stack by itself, and so takes back what a callee has
+ * popped: `sub esp, n` behind a call undoes it. */
+static bool undoes_pop(const struct fb_emulation *e, struct fb_path *p, const struct fb_step *s)
+{
+    bool fresh = p->fresh;
+    p->fresh = false;
+    return fresh && s->kind == FB_STEP_SET && s->to == e->sp && s->from == e->sp &&
+           s->constant < 0;
+}
+
+/* --- all paths ---------------------------------------------------------------------- */
+
+static void put_off(struct fb_emulation *e, const struct fb_path *p, fb_addr at)
+{
+    if (e->n_waiting == FB_PATHS_MAX)
+        return;
+    e->waiting[e->n_waiting] = *p;
+    e->waiting[e->n_waiting++].ip = at;
+}
+
+/* @return whether the path goes on, from its ip */
+static bool follow(struct fb_emulation *e, struct fb_path *p, const struct fb_step *s)
+{
+    fb_addr next = p->ip = fb_emulate_cut(e, p->ip + s->length);
+    if (undoes_pop(e, p, s))
+        return true;
+    switch (s->kind) {
+    case FB_STEP_CALL:
+        call(e, p, s);
+        return true;
+    case FB_STEP_BRANCH:
+        put_off(e, p, next);
+        p->ip = s->target;
+        return s->target_known;
+    case FB_STEP_JUMP:
+        p->ip = s->target;
+        return true;
+    case FB_STEP_RETURN:
+        if (e->returns != NULL)
+            e->returns(e, p, s);
+        return false;
+    case FB_STEP_END:
+        return false;
+    default:
+        apply(e, p, s);
+        return true;
+    }
+}
+
+static bool goes_on(struct fb_emulation *e, struct fb_path *p)
+{
+    struct fb_step s;
+    return (e->at == NULL || e->at(e, p)) && fb_seen_first(&e->seen, p->ip) &&
+           decode(e, p->ip, &s) && follow(e, p, &s);
+}
+
+void fb_emulate(struct fb_emulation *e)
+{
+    e->left = *e->w->instructions < FB_EMULATE_MAX ? *e->w->instructions : FB_EMULATE_MAX;
+    size_t allowed = e->left;
+    while (e->n_waiting > 0) {
+        struct fb_path p = e->waiting[--e->n_waiting];
+        while (goes_on(e, &p))
+            continue;
+    }
+    *e->w->instructions -= allowed - e->left;
+}
+
+bool fb_emulate_can(const struct fb_unwinder *w, fb_addr a)
+{
+    return w->env->capstone != 0 && *w->instructions != 0 && fb_code_bytes(w, a, 1).n != 0 &&
+           fb_may_execute(w, a);
+}
+
+struct fb_emulation *fb_emulate_open(const struct fb_unwinder *w)
+{
+    const struct fb_system *system = &w->env->dump->system;
+    struct fb_emulation *e = FB_RAW(w->arena, struct fb_emulation, 1);
+    if (e == NULL)
+        return NULL;
+    memset(e, 0, offsetof(struct fb_emulation, seen));
+    e->w = w;
+    e->arch = system->arch;
+    e->word = w->names->word;
+    e->ip = w->names->ip;
+    e->sp = w->names->sp;
+    e->bp = w->names->fp;
+    e->callee_saved = fb_ladder_for(system->arch, system->os)->callee_saved;
+    return e;
+}
+
+struct fb_path *fb_emulate_begin(struct fb_emulation *e, fb_addr ip, const struct fb_regs *regs)
+{
+    struct fb_path *p = &e->waiting[0];
+    memset(&e->seen, 0, offsetof(struct fb_seen, at));
+    e->n_waiting = 1;
+    p->ip = ip;
+    p->regs = *regs;
+    p->n = 0;
+    p->full = p->loose = p->fresh = false;
+    return p;
+}
