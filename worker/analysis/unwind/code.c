@@ -111,6 +111,19 @@ static enum proof look_above(struct fb_emulation *e, struct fb_path *p, fb_addr 
     return best;
 }
 
+/* Where the link register has the return address, that stands in for where it lies. */
+static void end_linked(struct fb_emulation *e, struct fb_path *p, const struct fb_step *s)
+{
+    if (!fb_reg_known(&p->regs, s->from) || !fb_reg_known(&p->regs, e->sp))
+        return;
+    uint64_t ra = p->regs.v[s->from];
+    enum proof proof = proof_of(e, ra, true);
+    if (proof == NO_PROOF)
+        return;
+    fb_reg_set(&p->regs, e->ip, fb_code_address(e->w, ra));
+    propose(e, ra, &p->regs, proof);
+}
+
 static void end(struct fb_emulation *e, struct fb_path *p, const struct fb_step *s)
 {
     uint64_t ra;
@@ -148,10 +161,12 @@ bool fb_unwind_code(const struct fb_unwinder *w, const struct fb_frame *callee,
     struct fb_emulation *e = fb_emulate_can(w, callee->resume) ? fb_emulate_open(w) : NULL;
     if (e != NULL) {
         e->self = &f;
-        e->returns = end;
+        e->returns = e->lr < 0 ? end : end_linked;
         struct fb_path *p = fb_emulate_begin(e, callee->resume, &callee->regs);
         bool sure = callee->exact || callee->trust == FB_TRUST_CFI;
         p->loose = p->fresh = e->arch == FB_X86 && !sure;
+        if (e->lr >= 0 && !sure) // the record of fp does not say where its frame ends
+            p->regs.valid &= ~(UINT64_C(1) << e->sp);
         fb_emulate(e);
     }
     fb_arena_give_back(w->arena, w->arena->used - before);

@@ -90,12 +90,55 @@ static void enter(const struct fb_emulation *e, struct fb_path *p, int64_t size)
     put(e, &p->regs, e->sp, fb_reg_known(&p->regs, e->sp), p->regs.v[e->sp] - (uint64_t)size);
 }
 
+static void move_base(const struct fb_emulation *e, struct fb_path *p, int base, int64_t by)
+{
+    if (by != 0)
+        put(e, &p->regs, base, fb_reg_known(&p->regs, base), p->regs.v[base] + (uint64_t)by);
+}
+
+static void load_word(const struct fb_emulation *e, struct fb_path *p, int to, bool known,
+                      fb_addr at)
+{
+    uint64_t value = 0;
+    known = known && load(e, p, fb_emulate_cut(e, at), &value);
+    put(e, &p->regs, to, known, value);
+}
+
+static void load_into(const struct fb_emulation *e, struct fb_path *p, const struct fb_step *s)
+{
+    bool known = fb_reg_known(&p->regs, s->from);
+    fb_addr at = known ? p->regs.v[s->from] + (uint64_t)s->constant : 0;
+    move_base(e, p, s->from, s->update);
+    forget(&p->regs, s->writes & ~(s->update != 0 ? UINT64_C(1) << s->from : 0));
+    load_word(e, p, s->to, known, at);
+    load_word(e, p, s->second, known, at + e->word);
+}
+
+/* Others than saved registers do not come back. */
+static void store_word(const struct fb_emulation *e, struct fb_path *p, int from, fb_addr at)
+{
+    bool comes_back = from >= 0 && ((e->callee_saved >> from & 1) != 0 || from == e->lr);
+    bool known = fb_reg_known(&p->regs, from);
+    if (comes_back)
+        store(p, fb_emulate_cut(e, at), known, known ? p->regs.v[from] : 0);
+}
+
+static void store_from(const struct fb_emulation *e, struct fb_path *p, const struct fb_step *s)
+{
+    if (!fb_reg_known(&p->regs, s->to))
+        return;
+    fb_addr at = p->regs.v[s->to] + (uint64_t)s->constant;
+    store_word(e, p, s->from, at);
+    store_word(e, p, s->second, at + e->word);
+    move_base(e, p, s->to, s->update);
+}
+
 /* What every instruction does that only reckons. */
 static void apply(const struct fb_emulation *e, struct fb_path *p, const struct fb_step *s)
 {
     struct fb_regs *regs = &p->regs;
     bool known = fb_reg_known(regs, s->from);
-    uint64_t from = known ? regs->v[s->from] : 0, value = 0;
+    uint64_t from = known ? regs->v[s->from] : 0;
     uint64_t constant = (uint64_t)s->constant;
     switch (s->kind) {
     case FB_STEP_SET:
@@ -105,12 +148,10 @@ static void apply(const struct fb_emulation *e, struct fb_path *p, const struct 
         put(e, regs, s->to, known, from & constant);
         break;
     case FB_STEP_LOAD:
-        known = known && load(e, p, fb_emulate_cut(e, from + constant), &value);
-        put(e, regs, s->to, known, value);
+        load_into(e, p, s);
         break;
-    case FB_STEP_STORE: // others than saved registers do not come back
-        if (fb_reg_known(regs, s->to) && (e->callee_saved >> s->from & 1) != 0)
-            store(p, fb_emulate_cut(e, regs->v[s->to] + constant), known, from);
+    case FB_STEP_STORE:
+        store_from(e, p, s);
         break;
     case FB_STEP_PUSH:
         push(e, p, s->from, s->constant);
@@ -161,7 +202,7 @@ static bool popped_by(struct fb_emulation *e, fb_addr at, uint64_t *out)
 static void call(struct fb_emulation *e, struct fb_path *p, const struct fb_step *s)
 {
     uint64_t popped;
-    if (s->target_known && s->target == p->ip) { // only to know where it stands
+    if (e->lr < 0 && s->target_known && s->target == p->ip) { // only to know where it stands
         push(e, p, -1, 1);
         return;
     }
@@ -262,6 +303,7 @@ struct fb_emulation *fb_emulate_open(const struct fb_unwinder *w)
     e->ip = w->names->ip;
     e->sp = w->names->sp;
     e->bp = w->names->fp;
+    e->lr = system->arch == FB_ARM64 ? FB_LR64 : -1;
     e->callee_saved = fb_ladder_for(system->arch, system->os)->callee_saved;
     return e;
 }

@@ -36,7 +36,8 @@ struct fb_emulation {
     enum fb_arch arch;
     size_t word;
     int ip, sp, bp;
-    uint64_t callee_saved;
+    int lr;                // -1: calls put the return address on the stack
+    uint64_t callee_saved; // registers by bit
     /** Where a path is. @return whether it goes on. NULL: they all do */
     bool (*at)(struct fb_emulation *e, struct fb_path *p);
     /** Where a path returns, by `s`. NULL: nobody cares */

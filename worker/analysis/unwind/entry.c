@@ -57,7 +57,7 @@ static bool comes(struct fb_emulation *e, struct backward *b, fb_addr entry, fb_
 {
     struct fb_regs regs = {.arch = e->arch};
     for (int r = 0; r < FB_REGS_MAX; r++)
-        if ((e->callee_saved >> r & 1) != 0)
+        if ((e->callee_saved >> r & 1) != 0 || r == e->lr)
             fb_reg_set(&regs, r, HELD(r));
     fb_reg_set(&regs, e->sp, sp);
     *b = (struct backward){.callee = b->callee, .entry_sp = sp};
@@ -89,32 +89,60 @@ static void restore(const struct fb_emulation *e, const struct backward *b, fb_a
             fb_reg_set(caller, r, value);
 }
 
+/* Where the return address lies; 0: it is still in the link register, or lost. */
+static fb_addr slot_of(const struct fb_emulation *e, const struct backward *b, fb_addr moved)
+{
+    const struct fb_path *p = &b->there;
+    if (e->lr < 0)
+        return fb_emulate_cut(e, b->entry_sp + moved);
+    for (size_t i = 0; i < p->n; i++)
+        if (p->saved[i].known && p->saved[i].value == HELD(e->lr))
+            return p->saved[i].at + moved;
+    return 0;
+}
+
+static bool return_address(const struct fb_emulation *e, const struct backward *b,
+                           fb_addr moved, uint64_t *ra)
+{
+    const struct fb_regs *regs = &b->callee->regs;
+    fb_addr slot = slot_of(e, b, moved);
+    if (slot == 0 && fb_reg_known(&b->there.regs, e->lr) &&
+        b->there.regs.v[e->lr] == HELD(e->lr) && fb_reg_known(regs, e->lr)) {
+        *ra = regs->v[e->lr];
+        return true;
+    }
+    return slot % e->word == 0 && slot >= b->callee->sp && fb_stack_word(e->w, slot, ra);
+}
+
 /* `moved`: from the addresses that were reckoned with to the true ones. */
 static bool caller_of(const struct fb_emulation *e, const struct backward *b, fb_addr moved,
                       struct fb_regs *caller)
 {
-    fb_addr slot = fb_emulate_cut(e, b->entry_sp + moved);
     uint64_t ra;
     bool guessed = b->callee->trust == FB_TRUST_SCAN;
-    if (slot % e->word != 0 || slot < b->callee->sp || !fb_stack_word(e->w, slot, &ra) ||
+    if (!return_address(e, b, moved, &ra) ||
         fb_return_evidence(e->w, ra) < (guessed ? FB_EVIDENCE_PROVED : FB_EVIDENCE_LIKELY))
         return false;
     for (int r = 0; r < FB_REGS_MAX; r++)
         if ((e->callee_saved >> r & 1) != 0)
             restore(e, b, moved, r, caller);
+    size_t pushed = e->lr < 0 ? e->word : 0;
     fb_reg_set(caller, e->ip, fb_code_address(e->w, ra));
-    fb_reg_set(caller, e->sp, fb_emulate_cut(e, slot + e->word + b->popped));
+    fb_reg_set(caller, e->sp, fb_emulate_cut(e, b->entry_sp + moved + pushed + b->popped));
     return true;
 }
 
 /* --- entries ------------------------------------------------------------------------ */
 
-/* Whether sp comes out as it is, when the return address lies at `slot`. */
+/* Whether it all comes out as it is, when the return address lies at `slot`. */
 static bool fits(struct fb_emulation *e, struct backward *b, fb_addr slot, fb_addr entry)
 {
-    if (!comes(e, b, entry, slot))
+    fb_addr sp = b->callee->sp;
+    if (!comes(e, b, entry, e->lr < 0 ? slot : sp))
         return false;
-    fb_addr sp = b->callee->sp, came = b->there.regs.v[e->sp];
+    fb_addr came = b->there.regs.v[e->sp];
+    if (e->lr >= 0)
+        return slot_of(e, b, sp - came) == slot;
     bool sure = e->arch != FB_X86 ||
                 ((b->callee->exact || b->callee->trust == FB_TRUST_CFI) && !b->there.loose);
     fb_addr apart = sp > came ? sp - came : came - sp;
@@ -129,13 +157,15 @@ static bool called(struct fb_emulation *e, struct backward *b, struct fb_regs *c
         uint64_t ra;
         if (!fb_stack_word(e->w, slot, &ra))
             return false;
+        ra = fb_code_address(e->w, ra);
         if (fb_code_module(e->w, ra) == NULL)
             continue;
         struct fb_call call = fb_call_before(e->w, ra);
         if (call.kind != FB_CALL_DIRECT || call.target > goal || goal - call.target > FAR_APART)
             continue;
         tried++;
-        if (fits(e, b, slot, call.target) && caller_of(e, b, 0, caller))
+        if (fits(e, b, slot, call.target) &&
+            caller_of(e, b, e->lr < 0 ? 0 : b->callee->sp - b->there.regs.v[e->sp], caller))
             return true;
     }
     return false;
@@ -197,7 +227,10 @@ bool fb_unwind_entry(const struct fb_unwinder *w, const struct fb_frame *callee,
     size_t before = w->arena->used;
     struct fb_emulation *e = fb_emulate_can(w, callee->resume) ? fb_emulate_open(w) : NULL;
     struct backward b = {.callee = callee};
-    bool found = e != NULL && (called(e, &b, &caller->regs) || known(e, &b, &caller->regs));
+    // the record of ARM64's frame pointer does not say where its frame ends
+    bool sure = callee->exact || callee->trust == FB_TRUST_CFI || (e != NULL && e->lr < 0);
+    bool found =
+        e != NULL && sure && (called(e, &b, &caller->regs) || known(e, &b, &caller->regs));
     fb_arena_give_back(w->arena, w->arena->used - before);
     return found;
 }

@@ -43,6 +43,8 @@ static const struct fb_rung amd64_windows[] = {
 static const struct fb_rung arm64_windows[] = {
     BAD_CALL,
     PDATA(fb_unwind_pdata_arm64),
+    CODE,
+    ENTRY,
     LEAF(fb_unwind_lr),
     FRAME(fb_unwind_fp),
     SCAN, NO_MORE};
@@ -63,6 +65,8 @@ static const struct fb_rung amd64_macos[] = {
 static const struct fb_rung arm64[] = {
     BAD_CALL,
     SIGNAL(fb_unwind_signal),
+    CODE,
+    ENTRY,
     LEAF(fb_unwind_lr),
     FRAME(fb_unwind_fp),
     SCAN, NO_MORE};

@@ -14,7 +14,8 @@
 
 enum {
     WAYS_MAX = 64, // that wait to be followed
-    INSTRUCTION_MAX = 15
+    INSTRUCTION_MAX = 15,
+    BRK = 0x6A1 // the eleven highest bits, ARM64
 };
 
 struct search {
@@ -68,9 +69,13 @@ static void put_off(struct search *s, fb_addr a)
         s->waiting[s->n_waiting++] = a;
 }
 
-/* `int3`, `ud2` and `int 29h` end a way for good. */
-static bool stops(struct fb_span code)
+/* `int3`, `ud2` and `int 29h` end a way for good, as do `brk` and `udf`. */
+static bool stops(enum fb_arch arch, struct fb_span code)
 {
+    struct fb_reader r = {.in = code};
+    uint32_t word = fb_read_u32(&r);
+    if (arch == FB_ARM64)
+        return !fb_failed(r.err) && (word >> 16 == 0 || word >> 21 == BRK);
     enum { INT3 = 0xCC, INT = 0xCD, FAST_FAIL = 0x29, HLT = 0xF4, TWO = 0x0F, UD2 = 0x0B };
     if (code.n > 0 && (code.p[0] == INT3 || code.p[0] == HLT))
         return true;
@@ -83,6 +88,8 @@ static fb_addr word_of_jump(const struct search *s, struct fb_span code, fb_addr
 {
     enum { REX_W = 0x48, GROUP_5 = 0xFF, JUMP_ABSOLUTE = 0x25 };
     struct fb_reader r = {.in = code};
+    if (s->arch == FB_ARM64)
+        return 0; // it takes more than one instruction
     if (s->arch == FB_AMD64 && code.n > 0 && code.p[0] == REX_W)
         fb_read_skip(&r, 1);
     bool jumps = fb_read_u8(&r) == GROUP_5 && fb_read_u8(&r) == JUMP_ABSOLUTE;
@@ -95,7 +102,7 @@ static fb_addr word_of_jump(const struct search *s, struct fb_span code, fb_addr
 static void leaves(struct search *s, struct fb_span code, fb_addr at)
 {
     fb_addr word = word_of_jump(s, code, at), target;
-    if (stops(code))
+    if (stops(s->arch, code))
         return;
     enum fb_fit known =
         word != 0 ? through(s, fb_code_module(s->w, at), word, &target) : FB_FIT_OPEN;
