@@ -199,6 +199,28 @@ static bool popped_by(struct fb_emulation *e, fb_addr at, uint64_t *out)
     return false;
 }
 
+/* Folklore: on ARM64 Windows, helpers that keep a cookie on the stack return with another sp.
+ * They are a few instructions straight down. @return by how much sp has moved */
+static int64_t moved_by(struct fb_emulation *e, fb_addr at)
+{
+    enum { IN_SIGHT = 12 };
+    struct fb_step s;
+    int64_t moved = 0;
+    for (size_t i = 0; i < IN_SIGHT && decode(e, at, &s); i++, at += s.length) {
+        int base = s.kind == FB_STEP_STORE ? s.to : s.from;
+        bool accesses = s.kind == FB_STEP_STORE || s.kind == FB_STEP_LOAD;
+        if (s.kind == FB_STEP_RETURN)
+            return moved;
+        if (s.kind >= FB_STEP_CALL && s.kind != FB_STEP_BRANCH)
+            return 0;
+        if (s.kind == FB_STEP_SET && s.to == e->sp && s.from == e->sp)
+            moved += s.constant;
+        else if (accesses && base == e->sp)
+            moved += s.update;
+    }
+    return 0;
+}
+
 static void call(struct fb_emulation *e, struct fb_path *p, const struct fb_step *s)
 {
     uint64_t popped;
@@ -207,6 +229,8 @@ static void call(struct fb_emulation *e, struct fb_path *p, const struct fb_step
         return;
     }
     forget(&p->regs, ~(e->callee_saved | UINT64_C(1) << e->sp));
+    if (e->lr >= 0 && s->target_known)
+        move_base(e, p, e->sp, moved_by(e, s->target));
     if (e->arch != FB_X86)
         return;
     if (s->target_known && popped_by(e, s->target, &popped)) {
@@ -226,6 +250,39 @@ static bool undoes_pop(const struct fb_emulation *e, struct fb_path *p, const st
            s->constant < 0;
 }
 
+/* `push ebp` that `mov ebp,esp` follows. */
+static bool makes_frame(struct fb_emulation *e, const struct fb_path *p,
+                        const struct fb_step *s)
+{
+    struct fb_span next = fb_code_viewed(e->w, &e->view, p->ip, 2);
+    return s->kind == FB_STEP_PUSH && s->from == e->bp && next.n == 2 &&
+           ((next.p[0] == 0x8B && next.p[1] == 0xEC) ||
+            (next.p[0] == 0x89 && next.p[1] == 0xE5));
+}
+
+/* Whether an instruction behind a call is the first of another function: then the call does
+ * not return. Behind one that does, nobody saves registers or makes room. */
+static bool begins_function(struct fb_emulation *e, const struct fb_path *p,
+                            const struct fb_step *s)
+{
+    bool makes_room =
+        s->kind == FB_STEP_SET && s->to == e->sp && s->from == e->sp && s->constant < 0;
+    bool saves =
+        s->kind == FB_STEP_PUSH && s->from >= 0 && (e->callee_saved >> s->from & 1) != 0;
+    bool saves_below = s->kind == FB_STEP_STORE && s->to == e->sp && s->update < 0;
+    if (e->arch == FB_X86)
+        return makes_frame(e, p, s);
+    return makes_room || saves || saves_below;
+}
+
+/* Whether another function begins here, behind a call and perhaps padding. */
+static bool falls_out(struct fb_emulation *e, struct fb_path *p, const struct fb_step *s)
+{
+    bool called = p->called, padding = s->kind == FB_STEP_OTHER && s->writes == 0;
+    p->called = s->kind == FB_STEP_CALL || (called && padding);
+    return called && begins_function(e, p, s);
+}
+
 /* --- all paths ---------------------------------------------------------------------- */
 
 static void put_off(struct fb_emulation *e, const struct fb_path *p, fb_addr at)
@@ -240,6 +297,8 @@ static void put_off(struct fb_emulation *e, const struct fb_path *p, fb_addr at)
 static bool follow(struct fb_emulation *e, struct fb_path *p, const struct fb_step *s)
 {
     fb_addr next = p->ip = fb_emulate_cut(e, p->ip + s->length);
+    if (falls_out(e, p, s))
+        return false;
     if (undoes_pop(e, p, s))
         return true;
     switch (s->kind) {
@@ -316,6 +375,6 @@ struct fb_path *fb_emulate_begin(struct fb_emulation *e, fb_addr ip, const struc
     p->ip = ip;
     p->regs = *regs;
     p->n = 0;
-    p->full = p->loose = p->fresh = false;
+    p->full = p->loose = p->fresh = p->called = false;
     return p;
 }

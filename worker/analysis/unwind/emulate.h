@@ -27,9 +27,10 @@ struct fb_path {
     struct fb_regs regs;
     struct fb_saved saved[FB_SAVED_MAX];
     size_t n;
-    bool full;  // there was no room for a word: what the stack holds, is not known any more
-    bool loose; // some callee may have popped its arguments
-    bool fresh; // and it was the last instruction that called it
+    bool full;   // there was no room for a word: what the stack holds, is not known any more
+    bool loose;  // some callee may have popped its arguments
+    bool fresh;  // and it was the last instruction that called it
+    bool called; // there was nothing but padding since the last call
 };
 struct fb_emulation {
     const struct fb_unwinder *w;
