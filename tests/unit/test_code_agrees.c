@@ -173,7 +173,7 @@ static void functions_called(const struct process *p, const struct fb_image_sect
         }
         uint64_t to = step.target - p->modules[0].base;
         if (step.kind == FB_STEP_CALL && step.target_known && to >= s->rva &&
-            to - s->rva < s->size)
+            to - s->rva < s->size && to != rva + step.length)
             add_function(step.target);
         rva += step.length;
     }
@@ -199,7 +199,7 @@ static void find_functions(const struct process *p)
 
 static struct {
     struct fb_path at[FB_EMULATE_MAX]; // as it was first come to
-    size_t n;
+    size_t n, function;
     bool returns;
     uint64_t popped;
 } seen;
@@ -213,35 +213,6 @@ static bool remember(struct fb_emulation *e, struct fb_path *path)
         seen.at[seen.n++] = *path;
     return true;
 }
-static void returned(struct fb_emulation *e, struct fb_path *path, const struct fb_step *s)
-{
-    (void)e, (void)path;
-    seen.returns = true;
-    seen.popped = (uint64_t)s->constant;
-}
-
-static void follow(struct process *p, fb_addr entry)
-{
-    size_t before = p->arena.used;
-    struct fb_emulation *e = fb_emulate_open(&p->w);
-    struct fb_regs regs = {.arch = p->arch};
-    for (int i = 0; i < FB_REGS_MAX; i++)
-        if ((e->callee_saved >> i & 1) != 0)
-            fb_reg_set(&regs, i, held(p, i));
-    fb_reg_set(&regs, e->sp, p->entry_sp);
-    if (e->lr >= 0)
-        fb_reg_set(&regs, e->lr, p->ra);
-    seen.n = 0;
-    seen.returns = false;
-    seen.popped = 0;
-    e->at = remember;
-    e->returns = returned;
-    p->instructions = SIZE_MAX;
-    fb_emulate_begin(e, entry, &regs);
-    fb_emulate(e);
-    fb_arena_give_back(&p->arena, p->arena.used - before);
-}
-
 /* Behind a call that does not return, another function may begin: what is come to there, nobody
  * has entered. */
 static bool within(const struct process *p, size_t i, fb_addr ip)
@@ -253,6 +224,39 @@ static bool within(const struct process *p, size_t i, fb_addr ip)
     if (p->arch == FB_ARM64)
         return fb_pdata_arm64_function(&p->w, ip, &begin, &end) && begin == functions[i];
     return ip >= functions[i] && (i + 1 == n_functions || ip < functions[i + 1]);
+}
+
+static void returned(struct fb_emulation *e, struct fb_path *path, const struct fb_step *s)
+{
+    (void)e;
+    if (seen.returns || !within(e->self, seen.function, path->ip - 1))
+        return;
+    seen.returns = true;
+    seen.popped = (uint64_t)s->constant;
+}
+
+static void follow(struct process *p, size_t function)
+{
+    size_t before = p->arena.used;
+    struct fb_emulation *e = fb_emulate_open(&p->w);
+    struct fb_regs regs = {.arch = p->arch};
+    for (int i = 0; i < FB_REGS_MAX; i++)
+        if ((e->callee_saved >> i & 1) != 0)
+            fb_reg_set(&regs, i, held(p, i));
+    fb_reg_set(&regs, e->sp, p->entry_sp);
+    if (e->lr >= 0)
+        fb_reg_set(&regs, e->lr, p->ra);
+    seen.n = 0;
+    seen.function = function;
+    e->self = p;
+    seen.returns = false;
+    seen.popped = 0;
+    e->at = remember;
+    e->returns = returned;
+    p->instructions = SIZE_MAX;
+    fb_emulate_begin(e, functions[function], &regs);
+    fb_emulate(e);
+    fb_arena_give_back(&p->arena, p->arena.used - before);
 }
 
 /* --- one instruction ---------------------------------------------------------------- */
@@ -368,7 +372,7 @@ static void try_file(const char *path)
         find_functions(p);
         size_t step = everything() || n_functions <= SAMPLED ? 1 : n_functions / SAMPLED;
         for (size_t i = 0; i < n_functions; i += step) {
-            follow(p, functions[i]);
+            follow(p, i);
             for (size_t k = 0; k < seen.n && is_entry(p, functions[i]); k++)
                 if (within(p, i, seen.at[k].ip))
                     ask(p, functions[i], &seen.at[k], &t);

@@ -75,11 +75,23 @@ static void pop(const struct fb_emulation *e, struct fb_path *p, int to, int64_t
         fb_reg_set(&p->regs, e->sp, fb_emulate_cut(e, sp + (uint64_t)words * e->word));
     }
     put(e, &p->regs, to, known, value);
+    if (p->loose && to >= 0)
+        p->doubtful |= UINT64_C(1) << to;
+}
+
+/* sp is known again, and so it is known that it was not. */
+static void found_sp(struct fb_path *p)
+{
+    if (p->loose)
+        forget(&p->regs, p->doubtful);
+    p->loose = false;
+    p->doubtful = 0;
 }
 
 static void leave(const struct fb_emulation *e, struct fb_path *p)
 {
     put(e, &p->regs, e->sp, fb_reg_known(&p->regs, e->bp), p->regs.v[e->bp]);
+    found_sp(p);
     pop(e, p, e->bp, 1);
 }
 
@@ -143,6 +155,8 @@ static void apply(const struct fb_emulation *e, struct fb_path *p, const struct 
     switch (s->kind) {
     case FB_STEP_SET:
         put(e, regs, s->to, known, from + constant);
+        if (s->to == e->sp && s->from != e->sp)
+            found_sp(p);
         break;
     case FB_STEP_MASK:
         put(e, regs, s->to, known, from & constant);
@@ -183,20 +197,52 @@ static bool decode(struct fb_emulation *e, fb_addr at, struct fb_step *out)
 
 /* --- calls -------------------------------------------------------------------------- */
 
-/* The bytes that the function at `at` pops, which is the same at all of its returns: so that
- * the first one in sight will do. @return false: it is not in sight */
-static bool popped_by(struct fb_emulation *e, fb_addr at, uint64_t *out)
+/* What a callee of x86 does to its caller. */
+enum callee {
+    UNSEEN,   // its return is not in sight
+    PLAIN,    // it pops as many bytes as its return says, the same at all of them
+    RESTORES, // the caller's frame is gone behind it: part of an epilog
+    MOVES     // the caller's sp or bp is another behind it: part of a prolog, or alloca
+};
+struct look {   // at a callee, straight down
+    bool saved; // it has pushed bp,
+    bool made;  // and made a frame of its own
+};
+
+static enum callee look_at(const struct fb_emulation *e, struct look *l,
+                           const struct fb_step *s)
+{
+    bool sets_sp = s->kind == FB_STEP_SET && s->to == e->sp;
+    bool writes_sp = s->kind == FB_STEP_OTHER && (s->writes >> e->sp & 1) != 0;
+    bool writes_bp = s->kind < FB_STEP_PUSH &&
+                     (s->to == e->bp || (s->writes >> e->bp & 1) != 0) &&
+                     s->kind != FB_STEP_STORE;
+    l->saved |= (s->kind == FB_STEP_PUSH && s->from == e->bp) || s->kind == FB_STEP_ENTER;
+    l->made |= s->kind == FB_STEP_ENTER || (l->saved && writes_bp && s->from == e->sp);
+    if (!l->made && (s->kind == FB_STEP_LEAVE || (sets_sp && s->from == e->bp)))
+        return RESTORES;
+    if ((!l->made && (writes_sp || (sets_sp && s->from != e->sp))) || (!l->saved && writes_bp))
+        return MOVES;
+    return UNSEEN;
+}
+
+/* The first return in sight will do. */
+static enum callee callee_at(struct fb_emulation *e, fb_addr at, uint64_t *popped)
 {
     enum { IN_SIGHT = 64 };
     struct fb_step s;
+    struct look l = {0};
+    enum callee seen = UNSEEN;
     for (size_t i = 0; i < IN_SIGHT && decode(e, at, &s) && s.kind != FB_STEP_END; i++) {
         if (s.kind == FB_STEP_RETURN) {
-            *out = (uint64_t)s.constant;
-            return true;
+            *popped = (uint64_t)s.constant;
+            return PLAIN;
         }
+        if ((seen = look_at(e, &l, &s)) != UNSEEN)
+            return seen;
         at = fb_emulate_cut(e, s.kind == FB_STEP_JUMP ? s.target : at + s.length);
     }
-    return false;
+    return UNSEEN;
 }
 
 /* Folklore: on ARM64 Windows, helpers that keep a cookie on the stack return with another sp.
@@ -221,9 +267,44 @@ static int64_t moved_by(struct fb_emulation *e, fb_addr at)
     return 0;
 }
 
+/* Its instructions do what they do to the path, up to its return. */
+static void step_into(const struct fb_emulation *e, struct fb_path *p, fb_addr target)
+{
+    p->inside = p->ip;
+    push(e, p, -1, 1);
+    if (fb_reg_known(&p->regs, e->sp))
+        store(p, p->regs.v[e->sp], true, p->inside);
+    p->ip = target;
+}
+
+/* @return whether that was the return of a helper, and the path goes on behind its call */
+static bool steps_out(const struct fb_emulation *e, struct fb_path *p, const struct fb_step *s)
+{
+    uint64_t to;
+    if (p->inside == 0 || !fb_reg_known(&p->regs, e->sp) ||
+        !load(e, p, p->regs.v[e->sp], &to) || to != p->inside)
+        return false;
+    move_base(e, p, e->sp, (int64_t)e->word + s->constant);
+    p->ip = p->inside;
+    p->inside = 0;
+    return true;
+}
+
+static void call_x86(struct fb_emulation *e, struct fb_path *p, const struct fb_step *s)
+{
+    uint64_t popped = 0;
+    enum callee callee = s->target_known ? callee_at(e, s->target, &popped) : UNSEEN;
+    p->loose |= callee == UNSEEN;
+    p->fresh = callee == UNSEEN;
+    if (callee == PLAIN)
+        move_base(e, p, e->sp, (int64_t)popped);
+    if (callee == RESTORES && p->inside == 0)
+        step_into(e, p, s->target);
+    p->moved = callee == MOVES; // but not yet while it runs
+}
+
 static void call(struct fb_emulation *e, struct fb_path *p, const struct fb_step *s)
 {
-    uint64_t popped;
     if (e->lr < 0 && s->target_known && s->target == p->ip) { // only to know where it stands
         push(e, p, -1, 1);
         return;
@@ -231,13 +312,8 @@ static void call(struct fb_emulation *e, struct fb_path *p, const struct fb_step
     forget(&p->regs, ~(e->callee_saved | UINT64_C(1) << e->sp));
     if (e->lr >= 0 && s->target_known)
         move_base(e, p, e->sp, moved_by(e, s->target));
-    if (e->arch != FB_X86)
-        return;
-    if (s->target_known && popped_by(e, s->target, &popped)) {
-        put(e, &p->regs, e->sp, fb_reg_known(&p->regs, e->sp), p->regs.v[e->sp] + popped);
-        return;
-    }
-    p->loose = p->fresh = true;
+    if (e->arch == FB_X86)
+        call_x86(e, p, s);
 }
 
 /* Folklore: gcc takes arguments off the stack by itself, and so takes back what a callee has
@@ -297,6 +373,9 @@ static void put_off(struct fb_emulation *e, const struct fb_path *p, fb_addr at)
 static bool follow(struct fb_emulation *e, struct fb_path *p, const struct fb_step *s)
 {
     fb_addr next = p->ip = fb_emulate_cut(e, p->ip + s->length);
+    if (p->moved)
+        forget(&p->regs, UINT64_C(1) << e->sp | UINT64_C(1) << e->bp);
+    p->moved = false;
     if (falls_out(e, p, s))
         return false;
     if (undoes_pop(e, p, s))
@@ -313,6 +392,8 @@ static bool follow(struct fb_emulation *e, struct fb_path *p, const struct fb_st
         p->ip = s->target;
         return true;
     case FB_STEP_RETURN:
+        if (steps_out(e, p, s))
+            return true;
         if (e->returns != NULL)
             e->returns(e, p, s);
         return false;
@@ -333,14 +414,20 @@ static bool goes_on(struct fb_emulation *e, struct fb_path *p)
 
 void fb_emulate(struct fb_emulation *e)
 {
-    e->left = *e->w->instructions < FB_EMULATE_MAX ? *e->w->instructions : FB_EMULATE_MAX;
-    size_t allowed = e->left;
     while (e->n_waiting > 0) {
         struct fb_path p = e->waiting[--e->n_waiting];
         while (goes_on(e, &p))
             continue;
     }
-    *e->w->instructions -= allowed - e->left;
+    *e->w->instructions -= e->allowed - e->left;
+}
+
+bool fb_emulate_in_prolog(struct fb_emulation *e, fb_addr address)
+{
+    struct fb_call call = fb_call_before(e->w, address);
+    uint64_t popped;
+    return e->arch == FB_X86 && call.kind == FB_CALL_DIRECT &&
+           callee_at(e, call.target, &popped) == MOVES;
 }
 
 bool fb_emulate_can(const struct fb_unwinder *w, fb_addr a)
@@ -371,10 +458,13 @@ struct fb_path *fb_emulate_begin(struct fb_emulation *e, fb_addr ip, const struc
 {
     struct fb_path *p = &e->waiting[0];
     memset(&e->seen, 0, offsetof(struct fb_seen, at));
+    size_t left = *e->w->instructions;
+    e->allowed = e->left = left < FB_EMULATE_MAX ? left : FB_EMULATE_MAX;
     e->n_waiting = 1;
     p->ip = ip;
     p->regs = *regs;
     p->n = 0;
-    p->full = p->loose = p->fresh = p->called = false;
+    p->full = p->loose = p->fresh = p->called = p->moved = false;
+    p->inside = p->doubtful = 0;
     return p;
 }

@@ -30,7 +30,10 @@ struct fb_path {
     bool full;   // there was no room for a word: what the stack holds, is not known any more
     bool loose;  // some callee may have popped its arguments
     bool fresh;  // and it was the last instruction that called it
+    bool moved;  // what was called last has left another sp and bp, which nobody knows
     bool called; // there was nothing but padding since the last call
+    uint64_t doubtful; // registers by bit: popped while it was loose
+    fb_addr inside;    // of a helper that was called, which returns to here; 0: not in one
 };
 struct fb_emulation {
     const struct fb_unwinder *w;
@@ -43,8 +46,8 @@ struct fb_emulation {
     bool (*at)(struct fb_emulation *e, struct fb_path *p);
     /** Where a path returns, by `s`. NULL: nobody cares */
     void (*returns)(struct fb_emulation *e, struct fb_path *p, const struct fb_step *s);
-    void *self;  // theirs
-    size_t left; // instructions
+    void *self;           // theirs
+    size_t allowed, left; // instructions
     size_t n_waiting;
     struct fb_code_view view;
     struct fb_seen seen; // from its addresses on, nothing needs to be zeroed
@@ -59,5 +62,8 @@ struct fb_emulation *fb_emulate_open(const struct fb_unwinder *w);
 struct fb_path *fb_emulate_begin(struct fb_emulation *e, fb_addr ip,
                                  const struct fb_regs *regs);
 void fb_emulate(struct fb_emulation *e);
+/** Between begin and fb_emulate: whether the call before `address` is of a helper that leaves
+ * its caller with another sp and bp, as prologs of x86 call them. */
+bool fb_emulate_in_prolog(struct fb_emulation *e, fb_addr address);
 /** An address or a word, as wide as the machine has them. */
 uint64_t fb_emulate_cut(const struct fb_emulation *e, uint64_t v);
