@@ -131,8 +131,8 @@ static void end(struct fb_emulation *e, struct fb_path *p, const struct fb_step 
         return;
     fb_addr slot = p->regs.v[e->sp];
     enum proof proof = proof_at(e, slot, !p->loose, &ra);
-    if (proof == NO_PROOF && p->loose)
-        proof = look_above(e, p, &slot, &ra);
+    enum proof above = proof <= LIKELY && p->loose ? look_above(e, p, &slot, &ra) : NO_PROOF;
+    proof = above != NO_PROOF ? above : proof;
     if (proof == NO_PROOF)
         return;
     fb_reg_set(&p->regs, e->ip, fb_code_address(e->w, ra));

@@ -337,26 +337,36 @@ static bool makes_frame(struct fb_emulation *e, const struct fb_path *p,
 }
 
 /* Whether an instruction behind a call is the first of another function: then the call does
- * not return. Behind one that does, nobody saves registers or makes room. */
+ * not return. Behind one that does, nobody saves registers or makes room; but arguments are
+ * pushed for the next call, on x86, unless it begins where functions are aligned to. */
 static bool begins_function(struct fb_emulation *e, const struct fb_path *p,
                             const struct fb_step *s)
 {
+    enum { ALIGNED = 16 };
     bool makes_room =
         s->kind == FB_STEP_SET && s->to == e->sp && s->from == e->sp && s->constant < 0;
     bool saves =
         s->kind == FB_STEP_PUSH && s->from >= 0 && (e->callee_saved >> s->from & 1) != 0;
     bool saves_below = s->kind == FB_STEP_STORE && s->to == e->sp && s->update < 0;
-    if (e->arch == FB_X86)
+    bool padded = p->padded && (p->ip - s->length) % ALIGNED == 0;
+    if (e->arch == FB_X86 && !padded)
         return makes_frame(e, p, s);
     return makes_room || saves || saves_below;
+}
+
+static bool pads(const struct fb_step *s)
+{
+    return (s->kind == FB_STEP_OTHER && s->writes == 0) ||
+           (s->kind == FB_STEP_SET && s->to == s->from && s->constant == 0);
 }
 
 /* Whether another function begins here, behind a call and perhaps padding. */
 static bool falls_out(struct fb_emulation *e, struct fb_path *p, const struct fb_step *s)
 {
-    bool called = p->called, padding = s->kind == FB_STEP_OTHER && s->writes == 0;
-    p->called = s->kind == FB_STEP_CALL || (called && padding);
-    return called && begins_function(e, p, s);
+    bool called = p->called, begins = called && begins_function(e, p, s);
+    p->padded = called && pads(s);
+    p->called = s->kind == FB_STEP_CALL || p->padded;
+    return begins;
 }
 
 /* --- all paths ---------------------------------------------------------------------- */
@@ -464,7 +474,7 @@ struct fb_path *fb_emulate_begin(struct fb_emulation *e, fb_addr ip, const struc
     p->ip = ip;
     p->regs = *regs;
     p->n = 0;
-    p->full = p->loose = p->fresh = p->called = p->moved = false;
+    p->full = p->loose = p->fresh = p->called = p->moved = p->padded = false;
     p->inside = p->doubtful = 0;
     return p;
 }

@@ -31,7 +31,8 @@ struct fb_path {
     bool loose;  // some callee may have popped its arguments
     bool fresh;  // and it was the last instruction that called it
     bool moved;  // what was called last has left another sp and bp, which nobody knows
-    bool called; // there was nothing but padding since the last call
+    bool called; // there was nothing but padding since the last call,
+    bool padded; // and some of it
     uint64_t doubtful; // registers by bit: popped while it was loose
     fb_addr inside;    // of a helper that was called, which returns to here; 0: not in one
 };
