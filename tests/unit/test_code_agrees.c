@@ -206,7 +206,7 @@ static void find_functions(const struct process *p)
 /* --- one function, from its entry --------------------------------------------------- */
 
 static struct {
-    struct fb_path at[FB_EMULATE_MAX]; // as it was first come to
+    struct fb_path at[FB_SEEN_MAX]; // as it was first come to
     size_t n, function;
     bool returns;
     uint64_t popped;
@@ -217,7 +217,7 @@ static bool remember(struct fb_emulation *e, struct fb_path *path)
     for (size_t i = 0; i < seen.n; i++)
         if (seen.at[i].ip == path->ip)
             return true;
-    if (seen.n < FB_EMULATE_MAX && fb_reg_known(&path->regs, e->sp) && !path->loose)
+    if (seen.n < FB_SEEN_MAX && fb_reg_known(&path->regs, e->sp) && !path->loose)
         seen.at[seen.n++] = *path;
     return true;
 }

@@ -392,7 +392,7 @@ static void limits(uint8_t *room)
 /* Callees are asked what they pop: that counts as well. */
 static void callees_count(uint8_t *room)
 {
-    enum { CALLS = 16, CALL_SIZE = 5, CALLEE = CALLS * CALL_SIZE + 1, NOPS = 60 };
+    enum { CALLS = 20, CALL_SIZE = 5, CALLEE = CALLS * CALL_SIZE + 1, NOPS = 60 };
     struct row row = {.name = "callees", .arch = FB_X86, .stack = {{0, LIKELY}}};
     for (size_t calls = 1; calls <= CALLS; calls += CALLS - 1) {
         struct fb_arena arena = {.base = room, .cap = ROOM};

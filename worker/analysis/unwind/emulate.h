@@ -12,9 +12,9 @@
 #include "unwind/seen.h"
 
 enum {
-    FB_EMULATE_MAX = FB_SEEN_MAX, // instructions per frame, however many paths
-    FB_PATHS_MAX = 32,            // that wait to be followed
-    FB_SAVED_MAX = 24             // words that a path has stored
+    FB_EMULATE_MAX = 2 * FB_SEEN_MAX, // instructions per frame, with those of callees
+    FB_PATHS_MAX = 32,                // that wait to be followed
+    FB_SAVED_MAX = 24                 // words that a path has stored
 };
 
 struct fb_saved { // a word of the stack that the path has written
