@@ -215,17 +215,22 @@ static void through_register(uint32_t w, struct fb_step *out)
         out->kind = FB_STEP_END;
 }
 
+/* cbz, cbnz; b.cond and bc.cond, but not when the condition is always true */
+static bool on_condition(uint32_t w)
+{
+    return (w & 0x7E000000) == 0x34000000 ||
+           ((w & 0xFF000000) == 0x54000000 && bits(w, 0, 4) < 14);
+}
+
 static bool branch(uint32_t w, fb_addr address, struct fb_step *out)
 {
     if ((w & 0x7C000000) == 0x14000000) // b, bl
         go(out, bits(w, 31, 1) != 0 ? FB_STEP_CALL : FB_STEP_JUMP, address,
            signed_bits(w, 0, 26));
-    else if ((w & 0x7E000000) == 0x34000000) // cbz, cbnz
+    else if (on_condition(w))
         go(out, FB_STEP_BRANCH, address, signed_bits(w, 5, 19));
     else if ((w & 0x7E000000) == 0x36000000) // tbz, tbnz
         go(out, FB_STEP_BRANCH, address, signed_bits(w, 5, 14));
-    else if ((w & 0xFF000000) == 0x54000000 && bits(w, 0, 4) < 14) // b.cond, bc.cond
-        go(out, FB_STEP_BRANCH, address, signed_bits(w, 5, 19));
     else if ((w & 0xFF000000) == 0x54000000) // always
         go(out, FB_STEP_JUMP, address, signed_bits(w, 5, 19));
     else if ((w & 0xFE000000) == 0xD6000000)
