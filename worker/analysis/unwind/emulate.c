@@ -227,13 +227,14 @@ static enum callee look_at(const struct fb_emulation *e, struct look *l,
 }
 
 /* The first return in sight will do. */
-static enum callee callee_at(struct fb_emulation *e, fb_addr at, uint64_t *popped)
+enum { IN_SIGHT = 64, IN_SIGHT_OF_HELPER = 16 }; // instructions
+static enum callee callee_at(struct fb_emulation *e, fb_addr at, size_t in_sight,
+                             uint64_t *popped)
 {
-    enum { IN_SIGHT = 64 };
     struct fb_step s;
     struct look l = {0};
     enum callee seen = UNSEEN;
-    for (size_t i = 0; i < IN_SIGHT && decode(e, at, &s) && s.kind != FB_STEP_END; i++) {
+    for (size_t i = 0; i < in_sight && decode(e, at, &s) && s.kind != FB_STEP_END; i++) {
         if (s.kind == FB_STEP_RETURN) {
             *popped = (uint64_t)s.constant;
             return PLAIN;
@@ -249,10 +250,9 @@ static enum callee callee_at(struct fb_emulation *e, fb_addr at, uint64_t *poppe
  * They are a few instructions straight down. @return by how much sp has moved */
 static int64_t moved_by(struct fb_emulation *e, fb_addr at)
 {
-    enum { IN_SIGHT = 12 };
     struct fb_step s;
     int64_t moved = 0;
-    for (size_t i = 0; i < IN_SIGHT && decode(e, at, &s); i++, at += s.length) {
+    for (size_t i = 0; i < IN_SIGHT_OF_HELPER && decode(e, at, &s); i++, at += s.length) {
         int base = s.kind == FB_STEP_STORE ? s.to : s.from;
         bool accesses = s.kind == FB_STEP_STORE || s.kind == FB_STEP_LOAD;
         if (s.kind == FB_STEP_RETURN)
@@ -293,7 +293,7 @@ static bool steps_out(const struct fb_emulation *e, struct fb_path *p, const str
 static void call_x86(struct fb_emulation *e, struct fb_path *p, const struct fb_step *s)
 {
     uint64_t popped = 0;
-    enum callee callee = s->target_known ? callee_at(e, s->target, &popped) : UNSEEN;
+    enum callee callee = s->target_known ? callee_at(e, s->target, IN_SIGHT, &popped) : UNSEEN;
     p->loose |= callee == UNSEEN;
     p->fresh = callee == UNSEEN;
     if (callee == PLAIN)
@@ -437,7 +437,7 @@ bool fb_emulate_in_prolog(struct fb_emulation *e, fb_addr address)
     struct fb_call call = fb_call_before(e->w, address);
     uint64_t popped;
     return e->arch == FB_X86 && call.kind == FB_CALL_DIRECT &&
-           callee_at(e, call.target, &popped) == MOVES;
+           callee_at(e, call.target, IN_SIGHT_OF_HELPER, &popped) == MOVES;
 }
 
 bool fb_emulate_can(const struct fb_unwinder *w, fb_addr a)
