@@ -228,13 +228,12 @@ static enum callee look_at(const struct fb_emulation *e, struct look *l,
 
 /* The first return in sight will do. */
 enum { IN_SIGHT = 64, IN_SIGHT_OF_HELPER = 16 }; // instructions
-static enum callee callee_at(struct fb_emulation *e, fb_addr at, size_t in_sight,
-                             uint64_t *popped)
+static enum callee callee_at(struct fb_emulation *e, fb_addr at, uint64_t *popped)
 {
     struct fb_step s;
     struct look l = {0};
     enum callee seen = UNSEEN;
-    for (size_t i = 0; i < in_sight && decode(e, at, &s) && s.kind != FB_STEP_END; i++) {
+    for (size_t i = 0; i < IN_SIGHT && decode(e, at, &s) && s.kind != FB_STEP_END; i++) {
         if (s.kind == FB_STEP_RETURN) {
             *popped = (uint64_t)s.constant;
             return PLAIN;
@@ -293,7 +292,7 @@ static bool steps_out(const struct fb_emulation *e, struct fb_path *p, const str
 static void call_x86(struct fb_emulation *e, struct fb_path *p, const struct fb_step *s)
 {
     uint64_t popped = 0;
-    enum callee callee = s->target_known ? callee_at(e, s->target, IN_SIGHT, &popped) : UNSEEN;
+    enum callee callee = s->target_known ? callee_at(e, s->target, &popped) : UNSEEN;
     p->loose |= callee == UNSEEN;
     p->fresh = callee == UNSEEN;
     if (callee == PLAIN)
@@ -336,6 +335,15 @@ static bool makes_frame(struct fb_emulation *e, const struct fb_path *p,
             (next.p[0] == 0x89 && next.p[1] == 0xE5));
 }
 
+static bool makes_room(const struct fb_emulation *e, const struct fb_step *s)
+{
+    return s->kind == FB_STEP_SET && s->to == e->sp && s->from == e->sp && s->constant < 0;
+}
+static bool saves(const struct fb_emulation *e, const struct fb_step *s)
+{
+    return s->kind == FB_STEP_PUSH && s->from >= 0 && (e->callee_saved >> s->from & 1) != 0;
+}
+
 /* Whether an instruction behind a call is the first of another function: then the call does
  * not return. Behind one that does, nobody saves registers or makes room; but arguments are
  * pushed for the next call, on x86, unless it begins where functions are aligned to. */
@@ -343,15 +351,11 @@ static bool begins_function(struct fb_emulation *e, const struct fb_path *p,
                             const struct fb_step *s)
 {
     enum { ALIGNED = 16 };
-    bool makes_room =
-        s->kind == FB_STEP_SET && s->to == e->sp && s->from == e->sp && s->constant < 0;
-    bool saves =
-        s->kind == FB_STEP_PUSH && s->from >= 0 && (e->callee_saved >> s->from & 1) != 0;
     bool saves_below = s->kind == FB_STEP_STORE && s->to == e->sp && s->update < 0;
     bool padded = p->padded && (p->ip - s->length) % ALIGNED == 0;
     if (e->arch == FB_X86 && !padded)
         return makes_frame(e, p, s);
-    return makes_room || saves || saves_below;
+    return makes_room(e, s) || saves(e, s) || saves_below;
 }
 
 static bool pads(const struct fb_step *s)
@@ -435,9 +439,19 @@ void fb_emulate(struct fb_emulation *e)
 bool fb_emulate_in_prolog(struct fb_emulation *e, fb_addr address)
 {
     struct fb_call call = fb_call_before(e->w, address);
-    uint64_t popped;
-    return e->arch == FB_X86 && call.kind == FB_CALL_DIRECT &&
-           callee_at(e, call.target, IN_SIGHT_OF_HELPER, &popped) == MOVES;
+    fb_addr at = call.target;
+    struct fb_step s;
+    struct look l = {0};
+    if (e->arch != FB_X86 || call.kind != FB_CALL_DIRECT)
+        return false;
+    for (size_t i = 0; i < IN_SIGHT_OF_HELPER && decode(e, at, &s); i++, at += s.length) {
+        if (makes_room(e, &s) || saves(e, &s) ||
+            (s.kind >= FB_STEP_CALL && s.kind != FB_STEP_BRANCH))
+            return false; // as most functions do at once
+        if (look_at(e, &l, &s) == MOVES)
+            return true;
+    }
+    return false;
 }
 
 bool fb_emulate_can(const struct fb_unwinder *w, fb_addr a)
