@@ -12,6 +12,7 @@ static uint8_t room[1 << 16];
 /* --- addresses ---------------------------------------------------------------------- */
 
 /* The value stands at EH_AT + 3; what counts from data, counts from 0x5000. */
+// clang-format off
 static const struct {
     const char *name;
     enum fb_arch arch;
@@ -19,43 +20,40 @@ static const struct {
     uint64_t want;
     enum fb_code fails;
 } addresses[] = {
-    {"absptr 64",        FB_AMD64, 0x00, 8,  {0, 0x20, 0x40},                             0x2000,     FB_OK       },
-    {"absptr 32",        FB_X86,   0x00, 4,  {0, 0x20, 0x40},                             0x2000,     FB_OK       },
-    {"absptr below",     FB_X86,   0x00, 4,  {0, 0, 0x3F},                                0xFFFF0000, FB_OK       },
-    {"uleb128",          FB_AMD64, 0x01, 4,  {0x80, 0xC0, 0x80, 0x02},                    0x2000,     FB_OK       },
-    {"uleb128 padded",
-     FB_AMD64,                     0x01,
-     7,                                      {0x80, 0xC0, 0x80, 0x82, 0x80, 0x80, 0},
-     0x2000,                                                                                          FB_OK       },
-    {"uleb128 too long",
-     FB_AMD64,                     0x01,
-     20,                                     {R4(0x80), R4(0x80), R4(0x80), R4(0x80), 1},
-     0,                                                                                               FB_MALFORMED},
-    {"udata2, pcrel",    FB_AMD64, 0x12, 2,  {0xFD, 0x0F},                                0x2000,     FB_OK       },
-    {"udata4",           FB_AMD64, 0x03, 4,  {0, 0x20, 0x40},                             0x2000,     FB_OK       },
-    {"udata4, pcrel",    FB_AMD64, 0x13, 4,  {0xFD, 0x0F},                                0x2000,     FB_OK       },
-    {"udata8",           FB_X86,   0x04, 8,  {0, 0x20, 0x40},                             0x2000,     FB_OK       },
-    {"signed 64",        FB_AMD64, 0x18, 8,  {0xFD, 0x0F},                                0x2000,     FB_OK       },
-    {"signed 32",        FB_X86,   0x18, 4,  {0xFD, R3(0xFF)},                            0x1000,     FB_OK       },
-    {"sleb128",          FB_AMD64, 0x19, 1,  {0x7D},                                      0x1000,     FB_OK       },
-    {"sleb128 of 64",    FB_AMD64, 0x19, 10, {0xFD, R4(0xFF), R4(0xFF), 0x7F},            0x1000,     FB_OK       },
-    {"sdata2, back",     FB_AMD64, 0x1A, 2,  {0xFD, 0xFF},                                0x1000,     FB_OK       },
-    {"sdata4, back",     FB_AMD64, 0x1B, 4,  {0xFD, R3(0xFF)},                            0x1000,     FB_OK       },
-    {"sdata4, wraps",    FB_X86,   0x1B, 4,  {0xFC, 0xEF, 0xFF, 0xFF},                    0xFFFFFFFF, FB_OK       },
-    {"sdata8, back",     FB_AMD64, 0x1C, 8,  {0xFD, R3(0xFF), R4(0xFF)},                  0x1000,     FB_OK       },
-    {"datarel",          FB_AMD64, 0x3B, 4,  {0, 1},                                      0x5100,     FB_OK       },
-    {"textrel",          FB_AMD64, 0x2B, 4,  {0, 1},                                      0,          FB_MALFORMED},
-    {"funcrel",          FB_AMD64, 0x4B, 4,  {0, 1},                                      0,          FB_MALFORMED},
-    {"aligned 64",       FB_AMD64, 0x50, 13, {R4(9), 9, 0, 0x20, 0x40},                   0x2000,     FB_OK       },
-    {"aligned 32",       FB_X86,   0x50, 5,  {9, 0, 0x20, 0x40},                          0x2000,     FB_OK       },
-    {"indirect",         FB_X86,   0x9B, 8,  {4, 0, 0, 0, 0, 0x20, 0x40, 0},              0x2000,     FB_OK       },
-    {"indirect to far",  FB_X86,   0x9B, 4,  {0, 0, 1},                                   0,          FB_MALFORMED},
-    {"indirect null",    FB_X86,   0x9B, 4,  {0},                                         0x1003,     FB_OK       },
-    {"unknown format",   FB_AMD64, 0x15, 8,  {0},                                         0,          FB_MALFORMED},
-    {"unknown place",    FB_AMD64, 0x7B, 8,  {0},                                         0,          FB_MALFORMED},
-    {"omitted",          FB_AMD64, 0xFF, 8,  {0},                                         0,          FB_MALFORMED},
-    {"cut",              FB_AMD64, 0x1B, 2,  {0xFD, 0xFF},                                0,          FB_TRUNCATED},
+    {"absptr 64", FB_AMD64, 0x00, 8, {0, 0x20, 0x40}, 0x2000, FB_OK},
+    {"absptr 32", FB_X86, 0x00, 4, {0, 0x20, 0x40}, 0x2000, FB_OK},
+    {"absptr below", FB_X86, 0x00, 4, {0, 0, 0x3F}, 0xFFFF0000, FB_OK},
+    {"uleb128", FB_AMD64, 0x01, 4, {0x80, 0xC0, 0x80, 0x02}, 0x2000, FB_OK},
+    {"uleb128 padded", FB_AMD64, 0x01, 7,
+     {0x80, 0xC0, 0x80, 0x82, 0x80, 0x80, 0}, 0x2000, FB_OK},
+    {"uleb128 too long", FB_AMD64, 0x01, 20,
+     {R4(0x80), R4(0x80), R4(0x80), R4(0x80), 1}, 0, FB_MALFORMED},
+    {"udata2, pcrel", FB_AMD64, 0x12, 2, {0xFD, 0x0F}, 0x2000, FB_OK},
+    {"udata4", FB_AMD64, 0x03, 4, {0, 0x20, 0x40}, 0x2000, FB_OK},
+    {"udata4, pcrel", FB_AMD64, 0x13, 4, {0xFD, 0x0F}, 0x2000, FB_OK},
+    {"udata8", FB_X86, 0x04, 8, {0, 0x20, 0x40}, 0x2000, FB_OK},
+    {"signed 64", FB_AMD64, 0x18, 8, {0xFD, 0x0F}, 0x2000, FB_OK},
+    {"signed 32", FB_X86, 0x18, 4, {0xFD, R3(0xFF)}, 0x1000, FB_OK},
+    {"sleb128", FB_AMD64, 0x19, 1, {0x7D}, 0x1000, FB_OK},
+    {"sleb128 of 64", FB_AMD64, 0x19, 10, {0xFD, R4(0xFF), R4(0xFF), 0x7F}, 0x1000, FB_OK},
+    {"sdata2, back", FB_AMD64, 0x1A, 2, {0xFD, 0xFF}, 0x1000, FB_OK},
+    {"sdata4, back", FB_AMD64, 0x1B, 4, {0xFD, R3(0xFF)}, 0x1000, FB_OK},
+    {"sdata4, wraps", FB_X86, 0x1B, 4, {0xFC, 0xEF, 0xFF, 0xFF}, 0xFFFFFFFF, FB_OK},
+    {"sdata8, back", FB_AMD64, 0x1C, 8, {0xFD, R3(0xFF), R4(0xFF)}, 0x1000, FB_OK},
+    {"datarel", FB_AMD64, 0x3B, 4, {0, 1}, 0x5100, FB_OK},
+    {"textrel", FB_AMD64, 0x2B, 4, {0, 1}, 0, FB_MALFORMED},
+    {"funcrel", FB_AMD64, 0x4B, 4, {0, 1}, 0, FB_MALFORMED},
+    {"aligned 64", FB_AMD64, 0x50, 13, {R4(9), 9, 0, 0x20, 0x40}, 0x2000, FB_OK},
+    {"aligned 32", FB_X86, 0x50, 5, {9, 0, 0x20, 0x40}, 0x2000, FB_OK},
+    {"indirect", FB_X86, 0x9B, 8, {4, 0, 0, 0, 0, 0x20, 0x40, 0}, 0x2000, FB_OK},
+    {"indirect to far", FB_X86, 0x9B, 4, {0, 0, 1}, 0, FB_MALFORMED},
+    {"indirect null", FB_X86, 0x9B, 4, {0}, 0x1003, FB_OK},
+    {"unknown format", FB_AMD64, 0x15, 8, {0}, 0, FB_MALFORMED},
+    {"unknown place", FB_AMD64, 0x7B, 8, {0}, 0, FB_MALFORMED},
+    {"omitted", FB_AMD64, 0xFF, 8, {0}, 0, FB_MALFORMED},
+    {"cut", FB_AMD64, 0x1B, 2, {0xFD, 0xFF}, 0, FB_TRUNCATED},
 };
+// clang-format on
 
 static void test_addresses(void)
 {
@@ -87,6 +85,7 @@ static void test_addresses(void)
 
 /* --- entries ------------------------------------------------------------------------ */
 
+// clang-format off
 static const struct {
     const char *name, *letters;
     uint8_t version;
@@ -94,30 +93,28 @@ static const struct {
     enum fb_code fails;
     bool signal, b_key;
 } cies[] = {
-    {"plain",                  "",      1, 0,  {0},                           FB_OK,        false, false},
-    {"version 3",              "",      3, 0,  {0},                           FB_OK,        false, false},
-    {"version 4",              "",      4, 0,  {0},                           FB_OK,        false, false},
-    {"version 2",              "",      2, 0,  {0},                           FB_MALFORMED, false, false},
-    {"version 5",              "",      5, 0,  {0},                           FB_MALFORMED, false, false},
-    {"old gcc",                "eh",    1, 0,  {0},                           FB_OK,        false, false},
-    {"sized, empty",           "z",     1, 1,  {0},                           FB_OK,        false, false},
-    {"addresses",              "zR",    1, 2,  {1, 0x00},                     FB_OK,        false, false},
-    {"all letters",            "zPLRS", 1, 8,  {7, 0x1B, 1, 2, 3, 4, 0x1B},   FB_OK,        true,  false},
-    {"personality aligned",    "zPR",   1, 12, {11, 0x50, 0, 0, 0, 0},        FB_OK,        false, false},
-    {"personality from text",  "zPR",   1, 7,  {6, 0x2B, 1, 2, 3, 4, 0},      FB_OK,        false, false},
-    {"signed with the B key",  "zRB",   1, 2,  {1, 0x00},                     FB_OK,        false, true },
-    {"tagged",                 "zRG",   1, 2,  {1, 0x00},                     FB_OK,        false, false},
-    {"a letter more",          "zRX",   1, 2,  {1, 0x00},                     FB_MALFORMED, false, false},
-    {"no size",                "R",     1, 1,  {0},                           FB_MALFORMED, false, false},
-    {"size runs out",          "zR",    1, 2,  {0x7F, 0},                     FB_TRUNCATED, false, false},
-    {"size 0, yet letters",    "zR",    1, 1,  {0},                           FB_TRUNCATED, false, false},
-    {"size of 2^63",           "z",     1, 10, {R4(0x80), R4(0x80), 0x80, 1}, FB_TRUNCATED, false, false},
-    {"letters without an end",
-     "zSSSSSSSSSSSSSSSSSSSSSSS",        1,
-     1,                                        {0},
-     FB_MALFORMED,                                                                          false,
-     false                                                                                              },
+    {"plain", "", 1, 0, {0}, FB_OK, false, false},
+    {"version 3", "", 3, 0, {0}, FB_OK, false, false},
+    {"version 4", "", 4, 0, {0}, FB_OK, false, false},
+    {"version 2", "", 2, 0, {0}, FB_MALFORMED, false, false},
+    {"version 5", "", 5, 0, {0}, FB_MALFORMED, false, false},
+    {"old gcc", "eh", 1, 0, {0}, FB_OK, false, false},
+    {"sized, empty", "z", 1, 1, {0}, FB_OK, false, false},
+    {"addresses", "zR", 1, 2, {1, 0x00}, FB_OK, false, false},
+    {"all letters", "zPLRS", 1, 8, {7, 0x1B, 1, 2, 3, 4, 0x1B}, FB_OK, true, false},
+    {"personality aligned", "zPR", 1, 12, {11, 0x50, 0, 0, 0, 0}, FB_OK, false, false},
+    {"personality from text", "zPR", 1, 7, {6, 0x2B, 1, 2, 3, 4, 0}, FB_OK, false, false},
+    {"signed with the B key", "zRB", 1, 2, {1, 0x00}, FB_OK, false, true},
+    {"tagged", "zRG", 1, 2, {1, 0x00}, FB_OK, false, false},
+    {"a letter more", "zRX", 1, 2, {1, 0x00}, FB_MALFORMED, false, false},
+    {"no size", "R", 1, 1, {0}, FB_MALFORMED, false, false},
+    {"size runs out", "zR", 1, 2, {0x7F, 0}, FB_TRUNCATED, false, false},
+    {"size 0, yet letters", "zR", 1, 1, {0}, FB_TRUNCATED, false, false},
+    {"size of 2^63", "z", 1, 10, {R4(0x80), R4(0x80), 0x80, 1}, FB_TRUNCATED, false, false},
+    {"letters without an end", "zSSSSSSSSSSSSSSSSSSSSSSS", 1, 1,
+     {0}, FB_MALFORMED, false, false},
 };
+// clang-format on
 
 static void test_cies(void)
 {
@@ -251,6 +248,7 @@ static void test_mapped(void)
     CHECK("mapped", !fb_failed(index_of(image, &index)) && index.n == 2);
     CHECK("as linked", !fb_failed(fb_eh_find(image, &index, 0x301F, &fde)));
     CHECK("as moved", !fb_failed(fb_eh_find(image, &index, 0x401F, &fde)));
+    g.image.memory = NULL;
     eh_close(&g);
 }
 

@@ -41,7 +41,7 @@ static uint64_t from_linked(const struct fb_image *image, uint64_t address)
 
 static uint64_t read_signed(struct fb_eh_reader *r, size_t n)
 {
-    uint64_t v = fb_read_le(&r->r, n), sign = UINT64_C(1) << (8 * n - 1);
+    uint64_t v = fb_read_le(&r->r, n), sign = UINT64_C(1) << ((8 * n - 1) & 63);
     return (v ^ sign) - sign;
 }
 
@@ -249,7 +249,7 @@ struct fb_err fb_eh_read_body(const struct fb_image *image, struct fb_eh_entry *
                               const struct fb_eh_cie *known, struct fb_eh_fde *out)
 {
     uint64_t at = e->id_at - e->id;
-    struct fb_eh_fde fde;
+    struct fb_eh_fde fde = {0};
     struct fb_err err = FB_NO_ERR;
     if (known != NULL && known->rva == at)
         fde.cie = *known;
