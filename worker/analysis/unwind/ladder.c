@@ -6,7 +6,8 @@
  * of the stack is more often a leaf's or a prolog's than stale: of the traced dumps it mends
  * five on x86 and breaks one. Elsewhere nobody has measured, and frame pointers come first.
  * Before either, the code is asked, where its bytes are at hand: of 98 dumps of the crash lab
- * it brings 25 nearer to the truth, and none further from it.
+ * it brings 25 nearer to the truth, and none further from it. And before
+ * that comes what the image itself says, in .pdata or .eh_frame.
  */
 #include "unwind/ladder.h"
 
@@ -18,6 +19,7 @@
 #define PDATA(find) {"pdata", FB_TRUST_CFI, find}
 #define LEAF(find)  {"leaf", FB_TRUST_LEAF, find}
 #define SIGNAL(find) {"signal", FB_TRUST_CFI, find}
+#define EH_FRAME    {"cfi", FB_TRUST_CFI, fb_unwind_eh_frame}
 #define CODE        {"code", FB_TRUST_CFI, fb_unwind_code}
 #define FRAME(find) {"frame_pointer", FB_TRUST_FRAME_POINTER, find}
 #define SCAN        {"scan", FB_TRUST_SCAN, fb_unwind_scan}
@@ -25,6 +27,7 @@
 
 static const struct fb_rung x86_windows[] = {
     BAD_CALL,
+    EH_FRAME,
     CODE,
     LEAF(fb_unwind_leaf),
     FRAME(fb_unwind_fp),
@@ -46,6 +49,7 @@ static const struct fb_rung arm64_windows[] = {
 static const struct fb_rung intel[] = {
     BAD_CALL,
     SIGNAL(fb_unwind_signal),
+    EH_FRAME,
     CODE,
     FRAME(fb_unwind_fp),
     SCAN, NO_MORE};
@@ -58,12 +62,14 @@ static const struct fb_rung amd64_macos[] = {
 static const struct fb_rung arm64[] = {
     BAD_CALL,
     SIGNAL(fb_unwind_signal),
+    EH_FRAME,
     LEAF(fb_unwind_lr),
     FRAME(fb_unwind_fp),
     SCAN, NO_MORE};
 static const struct fb_rung arm[] = {
     BAD_CALL,
     SIGNAL(fb_unwind_signal),
+    EH_FRAME,
     FRAME(fb_unwind_fp_arm),
     FRAME(fb_unwind_fp_thumb),
     SCAN, NO_MORE};

@@ -6,6 +6,7 @@
  */
 #pragma once
 #include "disasm/insn.h"
+#include "symbols/eh_frame.h"
 #include "unwind/walk.h"
 
 struct fb_unwinder { // what stays the same during one walk
@@ -34,6 +35,7 @@ fb_unwind_fn fb_unwind_bad_call, fb_unwind_leaf, fb_unwind_lr;   // leaf.c
 fb_unwind_fn fb_unwind_leaf_x64;                                 // leaf.c
 fb_unwind_fn fb_unwind_pdata_x64;                                // pdata_x64.c
 fb_unwind_fn fb_unwind_pdata_arm64;                              // pdata_arm64.c
+fb_unwind_fn fb_unwind_eh_frame;                                 // dwarf.c
 fb_unwind_fn fb_unwind_code;                                     // code.c
 fb_unwind_fn fb_unwind_fp, fb_unwind_fp_arm, fb_unwind_fp_thumb; // fp.c
 fb_unwind_fn fb_unwind_scan;                                     // scan.c
@@ -107,6 +109,11 @@ struct fb_span fb_code_before(const struct fb_unwinder *w, fb_addr a, size_t max
  * there is neither. */
 const struct fb_image *fb_code_image(const struct fb_unwinder *w,
                                      const struct fb_module *module);
+/** The table of a module's FDEs, made when it is first asked for; NULL when there are none. */
+const struct fb_eh_index *fb_code_fdes(const struct fb_unwinder *w,
+                                       const struct fb_module *module);
+/** Note what is odd about a module's image; the first thing counts. `what` is a literal. */
+void fb_code_odd(const struct fb_unwinder *w, const struct fb_module *module, const char *what);
 /** The module that holds `a`, NULL when none does. */
 const struct fb_module *fb_code_module(const struct fb_unwinder *w, fb_addr a);
 /** The call before a return address. */

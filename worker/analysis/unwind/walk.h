@@ -18,6 +18,7 @@ struct fb_walk_env {
     size_t capstone;                  // handle (csh) for the dump's architecture, 0: none
     size_t *instructions; // that all walks together may still decode; NULL: each its own limit
     struct fb_images *images; // of the dump's modules, found when first needed; NULL: none
+    struct fb_notes *notes;   // of what is odd in them; NULL: nobody listens
 };
 
 /** Room for what is found of the images of the dump's modules. NULL: arena full */
