@@ -13,7 +13,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-enum { ROOM = 1024 * 1024, HEAD = 5, AT = 0x1000, FDES = 6, STACK = 0x10000, BASE = 0x400000 };
+enum { ROOM = 1024 * 1024, HEAD = 5, AT = 0x1000, FDES = 6, STACK = 0x10000 };
+#define BASE UINT64_C(0x400000)
 
 struct process {
     struct fb_image_section section;

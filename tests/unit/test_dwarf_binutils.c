@@ -137,7 +137,7 @@ static void write_rule(const struct fb_cfa_rule *rule, bool cfa, char *out)
     long long n = rule->offset;
     switch (rule->how) {
     case FB_CFA_SAME:
-        strcpy(out, "s");
+        snprintf(out, TEXT, "%s", "s");
         break;
     case FB_CFA_OFFSET:
         snprintf(out, TEXT, "c%+lld", n);
@@ -152,13 +152,13 @@ static void write_rule(const struct fb_cfa_rule *rule, bool cfa, char *out)
             snprintf(out, TEXT, "%s", name_of(rule->reg));
         break;
     case FB_CFA_EXPRESSION:
-        strcpy(out, "exp");
+        snprintf(out, TEXT, "%s", "exp");
         break;
     case FB_CFA_VAL_EXPRESSION:
-        strcpy(out, cfa ? "exp" : "vexp");
+        snprintf(out, TEXT, "%s", cfa ? "exp" : "vexp");
         break;
     default:
-        strcpy(out, "u");
+        snprintf(out, TEXT, "%s", "u");
         break;
     }
 }
@@ -250,6 +250,7 @@ static void begin_fde(struct table *t, const char *line)
 {
     unsigned long long cie, begin, end;
     const char *p = strstr(line, "cie=");
+    // NOLINTNEXTLINE(cert-err34-c): what a program prints is no input from outside
     if (p == NULL || sscanf(p, "cie=%llx pc=%llx..%llx", &cie, &begin, &end) != 3)
         return;
     const struct cie *its = cie_at(cie);
@@ -276,9 +277,9 @@ static size_t split(const char *line, char (*out)[TEXT])
     char word[TEXT], inner[TEXT];
     for (; n < COLUMNS_MAX && sscanf(line, "%23s%n", word, &used) == 1; line += used)
         if (n > 0 && sscanf(word, "(%22[^)])", inner) == 1)
-            strcpy(out[n - 1], inner);
+            memcpy(out[n - 1], inner, TEXT);
         else
-            strcpy(out[n++], word);
+            memcpy(out[n++], word, TEXT);
     return n;
 }
 
