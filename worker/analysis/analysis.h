@@ -48,7 +48,8 @@ struct fb_frame {
     const struct fb_module *module;            // NULL when in none
     const struct fb_unloaded *const *unloaded; // all that match, when module is NULL
     size_t n_unloaded;
-    const char *function; // as the symbols say; NULL without symbols
+    const char *function; // as the symbols say, demangled; NULL without symbols
+    const char *mangled;  // as they say it, when that is another text; NULL
     fb_addr function_at;  // address of its first byte
     const char *file;
     uint32_t line;

@@ -7,6 +7,7 @@
  * callee: that alone bounds the walk by the size of the stack, whatever its bytes say.
  */
 #include "unwind/walk.h"
+#include "symbols/demangle.h"
 #include "unwind/ladder.h"
 
 enum {
@@ -251,6 +252,23 @@ static void name_unloaded(const struct fb_dump *dump, struct fb_arena *arena,
     f->n_unloaded = n;
 }
 
+/* The same, with names as people write them. */
+static const struct fb_inline *demangle_inlines(const struct fb_inline *v, size_t n,
+                                                struct fb_arena *arena)
+{
+    struct fb_inline *copy = NULL;
+    for (size_t i = 0; i < n; i++) {
+        const char *name = fb_demangle(v[i].function, arena);
+        if (name == v[i].function)
+            continue;
+        if (copy == NULL && (copy = FB_RAW(arena, struct fb_inline, n)) != NULL)
+            memcpy(copy, v, n * sizeof *v);
+        if (copy != NULL)
+            copy[i].function = name;
+    }
+    return copy != NULL ? copy : v;
+}
+
 static void name_frame(const struct fb_unwinder *w, struct fb_arena *arena, struct fb_frame *f)
 {
     const struct fb_symbols *symbols = w->env->symbols;
@@ -262,11 +280,12 @@ static void name_frame(const struct fb_unwinder *w, struct fb_arena *arena, stru
         symbols->state(symbols->self, f->module) == FB_SYMBOLS_MISSING ||
         !symbols->lookup(symbols->self, f->module, f->lookup - f->module->base, arena, &s))
         return;
-    f->function = s.function;
+    f->function = fb_demangle(s.function, arena);
+    f->mangled = f->function != s.function ? s.function : NULL;
     f->function_at = f->module->base + s.function_rva;
     f->file = s.file;
     f->line = s.line;
-    f->inlines = s.inlines;
+    f->inlines = demangle_inlines(s.inlines, s.n_inlines, arena);
     f->n_inlines = s.n_inlines;
 }
 
