@@ -2,7 +2,7 @@
  * worker/analysis/dump.h -- what was read from one dump: the common ground of reader,
  * walker and judge.
  *
- * minidump/ fills it, everything else only reads it. All pointers lead into the arena of the
+ * minidump/ or kernel/ fills it, everything else only reads it. All pointers lead into the arena of the
  * report or are views into the file. Text is valid UTF-8, NUL-terminated, not yet escaped for
  * any medium; NULL is absent.
  */
@@ -31,7 +31,8 @@ typedef uint64_t fb_addr; // an address in the process that crashed: compared, n
     X(BYTE_ORDER, "byte_order", "the dump was written in the other byte order")                \
     X(GUESSED, "guessed", "a value was missing and was inferred")                              \
     X(WALK, "walk", "a stack walk ended early")                                                \
-    X(LIMIT, "limit", "a named limit was reached")
+    X(LIMIT, "limit", "a named limit was reached")                                             \
+    X(UNREAD, "unread", "a part of the dump is of a kind that is not read")
 #define X(code, name, meaning) FB_NOTE_##code,
 enum fb_note_code { FB_NOTE_CODES(X) FB_NOTE_COUNT };
 #undef X
@@ -238,6 +239,12 @@ struct fb_bugcheck { // why a Windows kernel stopped
     uint32_t code; // as recorded
     uint64_t parameters[FB_BUGCHECK_PARAMETERS];
 };
+struct fb_kernel { // what a kernel dump alone tells
+    const char *type;    // literal: "triage" ...; NULL when unknown
+    const char *process; // whose thread stopped the kernel
+    const char *comment;
+    bool explained; // the bugcheck tells of an exception; else `exception` is its breakpoint
+};
 
 struct fb_pair { // an annotation: a name and what was said
     const char *name, *value;
@@ -272,7 +279,8 @@ struct fb_dump {
     size_t crashing; // index of the crashing, else the requesting thread; SIZE_MAX: none
     bool requested;  // `crashing` only requested the dump: nothing crashed
     struct fb_exception exception;
-    struct fb_bugcheck bugcheck;
+    struct fb_bugcheck bugcheck; // present: a kernel dump, not a minidump
+    struct fb_kernel kernel;
     const struct fb_function_table *function_tables; // in address order
     size_t n_function_tables;
     const struct fb_pair *annotations; // Crashpad simple and string annotations of the process
