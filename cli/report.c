@@ -61,6 +61,8 @@ static void print_bugcheck(const struct fb_analysis *a)
     putchar('\n');
     for (size_t i = 0; i < FB_BUGCHECK_PARAMETERS; i++) {
         const char *words = row != NULL ? row->parameters[i].words : NULL;
+        if (row != NULL && words == NULL)
+            continue; // reserved
         printf("             0x%0*" PRIx64 "  %s\n", width_of(a), b->parameters[i],
                words != NULL ? words : "");
     }
