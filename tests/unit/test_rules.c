@@ -200,7 +200,8 @@ static void reach(const char *table, const struct fb_rules *rules, const struct 
         static const struct fb_stack no_stack;
         struct fb_facts facts = sets[i].facts;
         char name[FB_FALLBACK_NAME];
-        facts.dump = &no_dump;
+        if (facts.dump == NULL)
+            facts.dump = &no_dump;
         facts.stack = &no_stack;
         struct fb_ruling got =
             rules == &fb_rules_fb1 ? fb_rule_fb1(&facts) : fb_rule_msec16(&facts, name);
