@@ -1,8 +1,8 @@
 """Every dump of the corpus through `faultbucket analyze --json`, each in a process of its own.
 
-Sound dumps, of processes and kernels: exit code 0 and a document that docs/analysis-json.schema.json allows. Malformed ones:
-exit code 0, or 1 and one line on standard error. Each within SECONDS, and, where memory is not the sanitizer's,
-within BYTES.
+Sound dumps, of processes and of kernels: exit code 0 and a document that docs/analysis-json.schema.json allows.
+Malformed ones: exit code 0, or 1 and one line on standard error. Each within SECONDS, and, where memory is not the
+sanitizer's, within BYTES.
 """
 import json
 import os

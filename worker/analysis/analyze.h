@@ -22,8 +22,8 @@ void fb_analyze_open(struct fb_analyze_input *in);
 void fb_analyze_close(struct fb_analyze_input *in);
 
 /**
- * Analyse a dump. Never fails for what is in the dump, except when it is neither a minidump nor a
- * kernel dump.
+ * Analyse a dump. Never fails for what is in the dump, except when it is neither a minidump nor
+ * a kernel dump.
  * @owner   `*out` lives in `arena` and views `in->file`
  * @fails   MALFORMED, TRUNCATED: not a dump, `what` says so; LIMIT: the arena is full
  */

@@ -2,9 +2,9 @@
  * worker/analysis/dump.h -- what was read from one dump: the common ground of reader,
  * walker and judge.
  *
- * minidump/ or kernel/ fills it, everything else only reads it. All pointers lead into the arena of the
- * report or are views into the file. Text is valid UTF-8, NUL-terminated, not yet escaped for
- * any medium; NULL is absent.
+ * minidump/ or kernel/ fills it, everything else only reads it. All pointers lead into the
+ * arena of the report or are views into the file. Text is valid UTF-8, NUL-terminated, not yet
+ * escaped for any medium; NULL is absent.
  */
 #pragma once
 #include "base/arena.h"
@@ -239,7 +239,7 @@ struct fb_bugcheck { // why a Windows kernel stopped
     uint32_t code; // as recorded
     uint64_t parameters[FB_BUGCHECK_PARAMETERS];
 };
-struct fb_kernel { // what a kernel dump alone tells
+struct fb_kernel {       // what a kernel dump alone tells
     const char *type;    // literal: "triage" ...; NULL when unknown
     const char *process; // whose thread stopped the kernel
     const char *comment;
