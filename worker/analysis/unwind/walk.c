@@ -295,9 +295,11 @@ static void find_frames(struct walk *walk, const struct fb_regs *regs, struct fb
     size_t n = 0;
     const char *stop = NULL;
     v[n++] = frame_of(walk, &context, regs, true);
-    while (stop == NULL && n < cap)
+    while (stop == NULL && n < cap) {
+        walk->w.younger = n > 1 ? &v[n - 2] : NULL;
         if ((stop = step(walk, &v[n - 1], &v[n])) == NULL)
             n++;
+    }
     *out = (struct fb_stack){v, n, stop != NULL ? stop : "limit of frames", stop == NULL,
                              walk->corrupted};
 }
