@@ -300,8 +300,8 @@ static void find_frames(struct walk *walk, const struct fb_regs *regs, struct fb
         if ((stop = step(walk, &v[n - 1], &v[n])) == NULL)
             n++;
     }
-    *out = (struct fb_stack){v, n, stop != NULL ? stop : "limit of frames", stop == NULL,
-                             walk->corrupted};
+    *out = (struct fb_stack){
+        v, n, stop != NULL ? stop : "limit of frames", stop == NULL, walk->corrupted, {0}};
 }
 
 struct fb_err fb_walk(const struct fb_walk_env *env, const struct fb_thread *thread,
@@ -327,6 +327,7 @@ struct fb_err fb_walk(const struct fb_walk_env *env, const struct fb_thread *thr
     fb_arena_give_back(arena, (cap - out->n) * sizeof *v);
     for (size_t i = 0; i < out->n; i++)
         name_frame(&walk.w, arena, &v[i]);
+    out->cycle = fb_stack_cycle(out);
     if (out->cut && cap < FB_FRAMES_MAX)
         return FB_FAIL(LIMIT, "no room for all frames of a thread", 0);
     return FB_NO_ERR;
