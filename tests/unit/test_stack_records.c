@@ -3,6 +3,7 @@
  * records at an address, and the callers that they lead to.
  */
 #include "support/check.h"
+#include "support/one_sym.h"
 #include "symbols/postfix.h"
 #include "symbols/symstack.h"
 #include "unwind/walk.h"
@@ -10,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROOM = 1024 * 1024, STACK = 0x10000, SIZE = 256, BASE = 0x400000, END = 0x410000 };
+enum { ROOM = 1024 * 1024, STACK = ONE_SYM_STACK, BASE = ONE_SYM_BASE };
 static uint8_t *room;
 
 /* --- the language ------------------------------------------------------------------- */
@@ -301,29 +302,7 @@ static const struct row rows[] = {
 };
 // clang-format on
 
-struct process {
-    struct fb_module module;
-    struct fb_region region;
-    uint8_t stack[SIZE];
-    struct fb_dump dump;
-    struct fb_thread thread;
-    struct fb_regs regs;
-    struct fb_symfile *sym;
-    struct fb_symbols symbols;
-};
-
-static enum fb_symbol_state missing(void *self, const struct fb_module *module)
-{
-    return self != NULL && module != NULL ? FB_SYMBOLS_MISSING : FB_SYMBOLS_CORRUPT;
-}
-
-static const struct fb_symfile *symfile(void *self, const struct fb_module *module)
-{
-    const struct process *p = self;
-    return module == &p->module ? p->sym : NULL;
-}
-
-static void put_stack(const struct row *row, struct process *p)
+static void put_stack(const struct row *row, struct one_sym *p)
 {
     size_t word = fb_reg_names(row->arch)->word;
     for (size_t i = 0; i < COUNT(row->words); i++)
@@ -331,7 +310,7 @@ static void put_stack(const struct row *row, struct process *p)
             p->stack[i * word + k] = (uint8_t)(row->words[i] >> (8 * k));
 }
 
-static void put_registers(const struct row *row, struct process *p)
+static void put_registers(const struct row *row, struct one_sym *p)
 {
     const struct fb_reg_names *names = fb_reg_names(row->arch);
     p->regs = (struct fb_regs){.arch = row->arch};
@@ -341,19 +320,9 @@ static void put_registers(const struct row *row, struct process *p)
     fb_reg_set(&p->regs, names->sp, STACK);
 }
 
-static void make(const struct row *row, struct process *p)
+static void make(const struct row *row, struct one_sym *p)
 {
-    const struct fb_span stack = {p->stack, SIZE, 0};
-    memset(p, 0, sizeof *p);
-    p->module = (struct fb_module){.base = BASE, .end = END, .path = "", .name = "app"};
-    p->region = (struct fb_region){STACK, stack};
-    p->thread.stack_start = STACK;
-    p->thread.stack = stack;
-    p->symbols = (struct fb_symbols){p, missing, NULL, NULL, symfile};
-    p->dump.system.arch = row->arch;
-    p->dump.system.os = FB_WINDOWS;
-    p->dump.modules = (struct fb_modules){&p->module, 1, 0};
-    p->dump.memory = (struct fb_memory){.v = &p->region, .n = 1, .longest = SIZE};
+    one_sym_make(p, row->arch);
     put_stack(row, p);
     put_registers(row, p);
 }
@@ -384,7 +353,7 @@ static void caller_is(const struct row *row, const struct fb_stack *s)
 static void callers_are_found(void)
 {
     for (size_t i = 0; i < COUNT(rows); i++) {
-        struct process p;
+        struct one_sym p;
         struct fb_arena arena = {.base = room, .cap = ROOM};
         struct fb_stack stack = {0};
         make(&rows[i], &p);
