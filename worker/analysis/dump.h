@@ -293,6 +293,17 @@ struct fb_dump {
     double completeness; // 0 ... 1
 };
 
+/* --- for those who fill it ---------------------------------------------------------- */
+
+/** A view of what follows the last slash or backslash. NULL for NULL. */
+const char *fb_last_component(const char *path);
+/** Orders for fb_sort: modules by base, then by `end`, which holds the place in the file until
+ * they are in order; regions by start, then size, then place. */
+int fb_module_order(const void *a, const void *b);
+int fb_region_order(const void *a, const void *b);
+
+/* --- for those who read it ---------------------------------------------------------- */
+
 /** The module that holds `a`; NULL when none does. */
 const struct fb_module *fb_module_at(const struct fb_modules *modules, fb_addr a);
 /** The pages that hold `a`; NULL when unknown. */

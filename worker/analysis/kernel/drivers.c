@@ -76,15 +76,6 @@ static size_t find_stride(const struct fb_kd *k)
 
 /* --- loaded ------------------------------------------------------------------------- */
 
-static const char *last_component(const char *path)
-{
-    const char *last = path;
-    for (const char *p = path; *p != 0; p++)
-        if ((*p == '/' || *p == '\\') && p[1] != 0)
-            last = p + 1;
-    return last;
-}
-
 /* A count of UTF-16 units and then those. What is not all there is no name. */
 static const char *name_at(struct fb_kd *k, uint32_t at)
 {
@@ -121,23 +112,15 @@ static void read_driver(struct fb_kd *k, struct fb_span entry, size_t place,
     out->timestamp = (uint32_t)number_at(entry, l->timestamp, 4);
     out->end = place;
     out->path = name_at(k, (uint32_t)number_at(entry, 0, 4));
-    out->name = last_component(out->path);
+    out->name = fb_last_component(out->path);
     out->code_id = code_id(k, out);
-}
-
-static int by_base(const void *pa, const void *pb)
-{
-    const struct fb_module *a = pa, *b = pb;
-    if (a->base != b->base)
-        return a->base < b->base ? -1 : 1;
-    return a->end < b->end ? -1 : a->end > b->end;
 }
 
 /* Of several with one base the first holds it; one that reaches into the next is cut there. */
 static void put_in_order(struct fb_kd *k)
 {
     struct fb_modules *modules = &k->dump->modules;
-    fb_sort(modules->v, modules->n, sizeof *modules->v, by_base);
+    fb_sort(modules->v, modules->n, sizeof *modules->v, fb_module_order);
     fb_addr above = UINT64_MAX;
     for (size_t i = modules->n; i-- > 0;) {
         struct fb_module *m = &modules->v[i];

@@ -28,16 +28,6 @@ static void add(struct fb_kd *k, fb_addr start, uint64_t at, uint64_t size)
         memory->longest = bytes.n;
 }
 
-static int by_start(const void *pa, const void *pb)
-{
-    const struct fb_region *a = pa, *b = pb;
-    if (a->start != b->start)
-        return a->start < b->start ? -1 : 1;
-    if (a->bytes.n != b->bytes.n)
-        return a->bytes.n < b->bytes.n ? -1 : 1;
-    return a->bytes.off < b->bytes.off ? -1 : a->bytes.off > b->bytes.off;
-}
-
 void fb_kd_memory(struct fb_kd *k)
 {
     enum { STACK_AND_PAGE = 2 };
@@ -59,7 +49,7 @@ void fb_kd_memory(struct fb_kd *k)
         uint32_t at = fb_read_u32(&r);
         add(k, start, at, fb_read_u32(&r));
     }
-    fb_sort(memory->v, memory->n, sizeof *memory->v, by_start);
+    fb_sort(memory->v, memory->n, sizeof *memory->v, fb_region_order);
     if (memory->n == 0 && k->header.type == FB_KERNEL_TRIAGE)
         fb_note(k->notes, FB_NOTE_MISSING_STREAM, "no memory: stacks cannot be walked",
                 FB_NOWHERE);
