@@ -88,6 +88,7 @@ static void walk(struct process *p, uint64_t rva, struct fb_arena *arena)
     fb_reg_set(&regs, names->ip, p->module.base + rva);
     fb_reg_set(&regs, names->sp, STACK);
     (void)fb_walk(&env, &p->thread, &regs, arena, &stack);
+    fb_images_close(env.images, arena);
 }
 
 static void walk_all(struct process *p, uint8_t *room)

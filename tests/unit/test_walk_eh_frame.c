@@ -177,6 +177,9 @@ static void walk(const struct row *row, struct process *p, struct fb_arena *aren
     struct fb_walk_env env = {.dump = &p->dump, .symbols = &p->symbols, .notes = &p->notes};
     env.images = fb_images_new(&p->dump, arena);
     CHECK(row->name, !fb_failed(fb_walk(&env, &p->thread, &p->regs, arena, out)));
+    size_t cap = arena->cap;
+    fb_images_close(env.images, arena);
+    CHECK("borrowed room comes back", cap < ROOM && arena->cap == ROOM);
 }
 
 static void caller_is(const struct row *row, const struct process *p, const struct fb_stack *s)

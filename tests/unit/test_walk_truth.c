@@ -169,6 +169,7 @@ static bool found(const char *path, const struct fb_symbols *symbols, match_fn *
         same = match(&stack, match == named ? field : &field[stack_field]);
         print_stack(field[0], same, &stack, field[stack_field]);
     }
+    fb_images_close(env.images, &arena);
     fb_arena_reset(&arena);
     whole_free(file);
     return same;

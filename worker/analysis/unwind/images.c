@@ -23,12 +23,22 @@ struct fb_images {
     } v[]; // one per module
 };
 
+/* From the end of the arena, so that what is not needed of it costs nobody anything. */
 static struct fb_arena room_for_tables(struct fb_arena *arena)
 {
     size_t room = (arena->cap - arena->used) / TABLES_SHARE;
     room = room < TABLES_MAX ? room : TABLES_MAX;
-    uint8_t *base = FB_RAW(arena, uint8_t, room);
-    return (struct fb_arena){.base = base, .cap = base != NULL ? room : 0};
+    arena->cap -= room;
+    return (struct fb_arena){.base = arena->base + arena->cap, .cap = room};
+}
+
+void fb_images_close(struct fb_images *images, struct fb_arena *arena)
+{
+    if (images == NULL)
+        return;
+    fb_arena_reset(&images->tables);
+    arena->cap += images->tables.cap;
+    images->tables.cap = 0;
 }
 
 static void map_all(const struct fb_dump *dump, struct fb_arena *arena,

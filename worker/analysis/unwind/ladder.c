@@ -6,8 +6,9 @@
  * of the stack is more often a leaf's or a prolog's than stale: of the traced dumps it mends
  * five on x86 and breaks one. Elsewhere nobody has measured, and frame pointers come first.
  * Before either, the code is asked, where its bytes are at hand: of 98 dumps of the crash lab
- * it brings 25 nearer to the truth, and none further from it. And before
- * that comes what the image itself says, in .pdata or .eh_frame.
+ * it brings 25 nearer to the truth, and none further from it. Before all that is reckoned comes
+ * what was written down: by the image itself (.pdata, .eh_frame), then by its symbol file,
+ * which was made from it; only STACK WIN has nothing of the kind to be made from.
  */
 #include "unwind/ladder.h"
 
@@ -20,6 +21,9 @@
 #define LEAF(find)  {"leaf", FB_TRUST_LEAF, find}
 #define SIGNAL(find) {"signal", FB_TRUST_CFI, find}
 #define EH_FRAME    {"cfi", FB_TRUST_CFI, fb_unwind_eh_frame}
+#define WIN         {"stack_win", FB_TRUST_CFI, fb_unwind_stack_win}
+#define WIN_NEAR    {"stack_win", FB_TRUST_CFI_SCAN, fb_unwind_stack_win_near}
+#define CFI         {"stack_cfi", FB_TRUST_CFI, fb_unwind_stack_cfi}
 #define CODE        {"code", FB_TRUST_CFI, fb_unwind_code}
 #define FRAME(find) {"frame_pointer", FB_TRUST_FRAME_POINTER, find}
 #define SCAN        {"scan", FB_TRUST_SCAN, fb_unwind_scan}
@@ -27,7 +31,10 @@
 
 static const struct fb_rung x86_windows[] = {
     BAD_CALL,
+    WIN,
     EH_FRAME,
+    CFI,
+    WIN_NEAR,
     CODE,
     LEAF(fb_unwind_leaf),
     FRAME(fb_unwind_fp),
@@ -35,6 +42,7 @@ static const struct fb_rung x86_windows[] = {
 static const struct fb_rung amd64_windows[] = {
     BAD_CALL,
     PDATA(fb_unwind_pdata_x64),
+    CFI,
     LEAF(fb_unwind_leaf_x64),
     CODE,
     LEAF(fb_unwind_leaf),
@@ -43,6 +51,7 @@ static const struct fb_rung amd64_windows[] = {
 static const struct fb_rung arm64_windows[] = {
     BAD_CALL,
     PDATA(fb_unwind_pdata_arm64),
+    CFI,
     LEAF(fb_unwind_lr),
     FRAME(fb_unwind_fp),
     SCAN, NO_MORE};
@@ -50,12 +59,14 @@ static const struct fb_rung intel[] = {
     BAD_CALL,
     SIGNAL(fb_unwind_signal),
     EH_FRAME,
+    CFI,
     CODE,
     FRAME(fb_unwind_fp),
     SCAN, NO_MORE};
 static const struct fb_rung amd64_macos[] = {
     BAD_CALL,
     SIGNAL(fb_unwind_sigtramp),
+    CFI,
     CODE,
     FRAME(fb_unwind_fp),
     SCAN, NO_MORE};
@@ -63,6 +74,7 @@ static const struct fb_rung arm64[] = {
     BAD_CALL,
     SIGNAL(fb_unwind_signal),
     EH_FRAME,
+    CFI,
     LEAF(fb_unwind_lr),
     FRAME(fb_unwind_fp),
     SCAN, NO_MORE};
@@ -70,11 +82,13 @@ static const struct fb_rung arm[] = {
     BAD_CALL,
     SIGNAL(fb_unwind_signal),
     EH_FRAME,
+    CFI,
     FRAME(fb_unwind_fp_arm),
     FRAME(fb_unwind_fp_thumb),
     SCAN, NO_MORE};
 static const struct fb_rung arm_ios[] = {
     BAD_CALL,
+    CFI,
     FRAME(fb_unwind_fp_thumb),
     SCAN, NO_MORE};
 // clang-format on
