@@ -46,7 +46,7 @@ class Images:
     def __init__(self, work, root, arch, build):
         self.dir = f'{work}/build/{arch}/{build["build"]}/'
         self.system = ('' if arch == 'amd64' else root) + WINE_DLLS[arch]
-        self.arch, self.pdb, self.known = arch, build['link'] == 'lld', {}
+        self.arch, self.pdb, self.known = arch, build['compiler'] == 'clang', {}
 
     def get(self, name):
         if name not in self.known:
@@ -56,8 +56,11 @@ class Images:
     def load(self, name):
         own = self.dir + name
         if os.path.exists(own):
-            symbols = own.rsplit('.', 1)[0] + '.pdb' if self.pdb else own + '.full'
-            return lab.Image(own, self.arch, symbols, 'pdb' if self.pdb else 'nm')
+            if self.pdb:
+                return lab.Image(own, self.arch, own.rsplit('.', 1)[0] + '.pdb', 'pdb')
+            image = lab.Image(own, self.arch, own + '.full', 'nm')
+            assert image.code == lab.Image(own + '.full', self.arch).code, f'{name}: its code lies elsewhere in its twin'
+            return image
         path = self.system + name
         return lab.Image(path, self.arch, path, 'nm') if os.path.exists(path) else None
 
