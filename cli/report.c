@@ -113,6 +113,36 @@ static void print_inlines(const struct fb_frame *f, size_t index)
                f->inlines[i].line);
 }
 
+static void print_frame(const struct fb_analysis *a, size_t i, const struct fb_frame *f,
+                        const struct fb_stack *stack, const struct style *s)
+{
+    print_inlines(f, i);
+    printf("  %s%3zu%s %c ", i == a->keys.blame ? s->bold : "", i, s->end,
+           i == a->keys.blame ? '>' : ' ');
+    print_place(a, f);
+    if (f->file != NULL)
+        printf(" [%s:%" PRIu32 "]", fb_cli_safe(f->file), f->line);
+    printf("  %s%s%s%s\n", s->dim, fb_trust_name(f->trust),
+           f == stack->corrupted ? ", its return address was overwritten" : "", s->end);
+}
+
+/* Of a recursion the first round and the last two are shown. */
+static void print_frames(const struct fb_analysis *a, const struct fb_stack *stack,
+                         const struct style *s)
+{
+    const struct fb_cycle *c = &stack->cycle;
+    size_t shown = 0, left_out = c->rounds > 0 ? c->rounds - 3 : 0, i = 0;
+    for (; i < stack->n && shown < FRAMES_SHOWN; shown++) {
+        print_frame(a, i, &stack->v[i], stack, s);
+        if (++i != c->at + c->length || left_out == 0)
+            continue;
+        printf("      ... %zu more rounds of the last %zu\n", left_out, c->length);
+        i += left_out * c->length;
+    }
+    if (i < stack->n)
+        printf("      ... %zu more\n", stack->n - i);
+}
+
 static void print_stack(const struct fb_analysis *a, const struct style *s)
 {
     const struct fb_stack *stack = fb_crashing_stack(a);
@@ -126,18 +156,7 @@ static void print_stack(const struct fb_analysis *a, const struct style *s)
     if (thread->name != NULL)
         printf(" \"%s\"", fb_cli_safe(thread->name));
     putchar('\n');
-    for (size_t i = 0; i < stack->n && i < FRAMES_SHOWN; i++) {
-        const struct fb_frame *f = &stack->v[i];
-        print_inlines(f, i);
-        printf("  %s%3zu%s %c ", i == a->keys.blame ? s->bold : "", i, s->end,
-               i == a->keys.blame ? '>' : ' ');
-        print_place(a, f);
-        if (f->file != NULL)
-            printf(" [%s:%" PRIu32 "]", fb_cli_safe(f->file), f->line);
-        printf("  %s%s%s\n", s->dim, fb_trust_name(f->trust), s->end);
-    }
-    if (stack->n > FRAMES_SHOWN)
-        printf("      ... %zu more\n", stack->n - FRAMES_SHOWN);
+    print_frames(a, stack, s);
     printf("      %s%s%s\n", s->dim, stack->stop != NULL ? stack->stop : "", s->end);
 }
 

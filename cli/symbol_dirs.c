@@ -110,11 +110,16 @@ static bool lookup(void *self, const struct fb_module *module, uint64_t rva,
     return symbols != NULL && fb_symfile_lookup(symbols, rva, arena, out);
 }
 
+static const struct fb_symfile *symfile(void *self, const struct fb_module *module)
+{
+    return symbols_of(self, module);
+}
+
 struct fb_symbol_dirs *fb_symbol_dirs_open(const char *const *dirs, size_t n)
 {
     struct fb_symbol_dirs *self = calloc(1, sizeof *self);
     if (self != NULL) {
-        self->table = (struct fb_symbols){self, state, lookup, NULL, NULL};
+        self->table = (struct fb_symbols){self, state, lookup, NULL, symfile};
         self->dirs = dirs;
         self->n_dirs = n;
     }

@@ -192,6 +192,20 @@ static void put_frame(const struct fb_json_document *d, size_t index, const stru
     fb_json_close(d->t, '}');
 }
 
+/* What few stacks have; absent in the others. */
+static void put_oddities(const struct fb_json_document *d, const struct fb_stack *stack)
+{
+    if (stack->corrupted != NULL)
+        fb_json_number(d->t, "corrupted_frame", (size_t)(stack->corrupted - stack->v));
+    if (stack->cycle.rounds == 0)
+        return;
+    fb_json_open(d->t, "recursion", '{');
+    fb_json_number(d->t, "frame", stack->cycle.at);
+    fb_json_number(d->t, "length", stack->cycle.length);
+    fb_json_number(d->t, "rounds", stack->cycle.rounds);
+    fb_json_close(d->t, '}');
+}
+
 static void put_thread(const struct fb_json_document *d, const char *key, size_t index,
                        bool crashing_copy)
 {
@@ -210,6 +224,7 @@ static void put_thread(const struct fb_json_document *d, const char *key, size_t
         put_frame(d, i, &stack->v[i], crashing_copy && i == 0);
     fb_json_close(d->t, ']');
     fb_json_string(d->t, "stop", stack->stop);
+    put_oddities(d, stack);
     fb_json_close(d->t, '}');
 }
 
