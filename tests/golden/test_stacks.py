@@ -62,12 +62,13 @@ def keep_images(store):
 
 
 def keep_symbols(store):
-    """The .sym files by debug id, as they are kept, and by code id for dumps that have no debug id."""
+    """The .sym files by debug id, as they are kept; and by code id, where the ending .dll is left out of their name."""
     for sym in (GOLDEN / "symbols").glob("*/*/*.sym"):
-        _, code, file = re.search(r"^INFO (CODE_ID) (\S+) (\S+)$", sym.read_text(), re.M).groups()
-        for folder in (store / sym.parent.relative_to(GOLDEN / "symbols"), store / file / code):
-            folder.mkdir(parents=True, exist_ok=True)
-            shutil.copy(sym, folder)
+        code, file = re.search(r"^INFO CODE_ID (\S+) (\S+)$", sym.read_text(), re.M).groups()
+        for place_of in (sym.relative_to(GOLDEN / "symbols"), f"{file}/{code}/{file.removesuffix('.dll')}.sym"):
+            kept = store / place_of
+            kept.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(sym, kept)
 
 
 def analyse(folders):
