@@ -7,8 +7,8 @@
  * parts. Wherever a thread may stand there, unwinding must give back what it was entered with:
  * in the prolog, in the body, in the epilogs, and as the caller of what it calls.
  *
- * Functions: those of the corpus' images; pdata_functions.c as clang and gcc compile it; and
- * pdata_x64_functions.S, which has every code and every kind of epilog.
+ * Functions: those of the corpus' images and of the golden ones; pdata_functions.c as clang and
+ * gcc compile it; and pdata_x64_functions.S, which has every code and every kind of epilog.
  */
 #include "disasm/insn.h"
 #include "support/check.h"
@@ -498,6 +498,7 @@ int main(int argc, char **argv)
     verbose = argc > 1 && strcmp(argv[1], "-v") == 0;
     if (nftw(images, remember, 16, FTW_PHYS) != 0)
         fprintf(stderr, "no images of the corpus; set FAULTBUCKET_CORPUS to its folder\n");
+    nftw("tests/golden/images", remember, 16, FTW_PHYS);
     handle = fb_disasm_open(FB_AMD64);
     stack = calloc(1, STACK_SIZE);
     for (size_t i = 0; i < n_files; i++) {
