@@ -8,6 +8,7 @@
 #include "minidump/parts.h"
 
 #include "base/sort.h"
+#include "build_ids.h"
 
 enum {
     ENTRY_SIZE = 108,
@@ -73,7 +74,7 @@ static void read_module(struct fb_md *m, struct fb_reader r, size_t place,
     struct fb_md_location codeview = fb_md_location(&r);
     struct fb_md_location misc = fb_md_location(&r);
     module->path = or_nothing(fb_md_string(m, name));
-    module->name = fb_md_last_component(module->path);
+    module->name = fb_last_component(module->path);
     module->version = version_text(m, info);
     fb_md_identify(m, codeview, misc, module);
     if (m->dump->modules.main == SIZE_MAX && is_apple(m) && is_program(m, info))
@@ -153,7 +154,7 @@ struct fb_err fb_md_unloaded(struct fb_md *m, struct fb_md_stream s)
         v[i].size = fb_read_u32(&r);
         v[i].checksum = fb_read_u32(&r);
         v[i].timestamp = fb_read_u32(&r);
-        v[i].name = fb_md_last_component(or_nothing(fb_md_string(m, fb_read_u32(&r))));
+        v[i].name = fb_last_component(or_nothing(fb_md_string(m, fb_read_u32(&r))));
         v[i].code_id = fb_md_pe_code_id(m, v[i].timestamp, v[i].size);
     }
     m->dump->unloaded = v;
