@@ -6,6 +6,8 @@
 
 #include "base/hash.h"
 
+#include <strings.h>
+
 enum { RSDS = 0x53445352, NB10 = 0x3031424E, LEPB = 0x4270454C, GUID_SIZE = 16 };
 
 /* --- spelling ----------------------------------------------------------------------- */
@@ -60,6 +62,21 @@ void fb_pe_code_id(uint32_t timestamp, uint64_t size, char out[FB_CODE_ID_ROOM])
     struct fb_text text = fb_text_over(out, FB_CODE_ID_ROOM);
     fb_text_hex(&text, timestamp, 8);
     fb_text_hex(&text, size, 1);
+}
+
+static const char *age_of(const char *debug_id)
+{
+    size_t n = strlen(debug_id);
+    const char *age = debug_id + (n < (size_t)2 * GUID_SIZE ? n : (size_t)2 * GUID_SIZE);
+    while (age[0] == '0' && age[1] != 0)
+        age++;
+    return age;
+}
+
+bool fb_same_debug_id(const char *a, const char *b)
+{
+    return strncasecmp(a, b, (size_t)2 * GUID_SIZE) == 0 &&
+           strcasecmp(age_of(a), age_of(b)) == 0;
 }
 
 const char *fb_last_component(const char *path)
