@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-enum { MODULES_MAX = 4096, NOTES_MAX = 32, IMAGE_ROOM = 1024 * 1024 };
+enum { MODULES_MAX = 4096, NOTES_MAX = 32, IMAGE_ROOM = 8 * 1024 * 1024 };
 
 struct known { // a module that was asked for: what there is of it
     char *name, *code_id, *debug_file, *debug_id;
@@ -72,6 +72,14 @@ static void search(struct search *s, enum fb_store_kind kind,
 
 /* --- images ------------------------------------------------------------------------- */
 
+/* Old Linux dumps tell no build id, but the debug id made of the code. */
+static bool is_of(const struct fb_image *image, const struct fb_store_wanted *wanted)
+{
+    if (wanted->code_id != NULL)
+        return image->code_id != NULL && strcasecmp(image->code_id, wanted->code_id) == 0;
+    return image->debug_id != NULL && fb_same_debug_id(image->debug_id, wanted->debug_id);
+}
+
 static bool take_image(void *self, const char *path)
 {
     const struct search *s = self;
@@ -81,7 +89,7 @@ static bool take_image(void *self, const char *path)
     k->image_arena = fb_arena_map(IMAGE_ROOM);
     if (k->image_arena.base != NULL &&
         !fb_failed(fb_image_read(k->file.bytes, &k->image_arena, &k->image)) &&
-        k->image->code_id != NULL && strcasecmp(k->image->code_id, k->code_id) == 0)
+        is_of(k->image, s->wanted))
         return true;
     k->image = NULL;
     fb_arena_unmap(&k->image_arena);
@@ -91,9 +99,10 @@ static bool take_image(void *self, const char *path)
 
 static const struct fb_image *image_of(struct fb_symbol_dirs *dirs, struct known *known)
 {
-    const struct fb_store_wanted wanted = {known->name, known->code_id, NULL, NULL};
+    const struct fb_store_wanted wanted = {known->name, known->code_id, known->debug_file,
+                                           known->debug_id};
     struct search s = {dirs, known, &wanted};
-    if (!known->asked_image && known->code_id != NULL)
+    if (!known->asked_image && (known->code_id != NULL || known->debug_id != NULL))
         search(&s, FB_STORE_IMAGE, take_image);
     known->asked_image = true;
     return known->image;

@@ -28,7 +28,7 @@ enum {
     FB_STORE_FILES_MAX = 200000, // below one root, with its folders
     HEAD = 4096,
     PATH_ROOM = 4096,
-    IMAGE_ROOM = 1024 * 1024,
+    IMAGE_ROOM = 8 * 1024 * 1024,
     IMAGE_MIN = 64,
     SYM_LINES = 8,   // within which INFO CODE_ID stands
     CODE_ID_MIN = 9, // digits: timestamp, and a size
@@ -115,7 +115,7 @@ static void add_image(struct fb_store_index *x, const char *path, struct fb_span
     if (!read && !fb_failed(fb_file_map(path, &file)))
         read = !fb_failed(fb_image_read(file.bytes, &x->scratch, &image));
     if (read)
-        add(x, FB_STORE_IMAGE, image->code_id, path);
+        add(x, FB_STORE_IMAGE, image->code_id != NULL ? image->code_id : image->debug_id, path);
     fb_arena_reset(&x->scratch);
     fb_file_free(&file);
 }
@@ -290,7 +290,7 @@ bool fb_store_index_find(struct fb_store_index *index, enum fb_store_kind kind,
 {
     if (!index->built)
         build(index);
-    return (kind == FB_STORE_SYMBOLS && find(index, kind, wanted->debug_id, taker)) ||
+    return find(index, kind, wanted->debug_id, taker) ||
            find(index, kind, wanted->code_id, taker);
 }
 

@@ -1,6 +1,6 @@
 /*
- * tests/unit/test_symbol_dirs.c -- symbols and images are found in every layout, and used only
- * when the id inside is the module's.
+ * tests/unit/test_symbol_dirs.c -- symbols and images are found in every
+ * layout, and used only when the id inside is the module's.
  */
 #include "support/check.h"
 #include "support/imagegen.h"
@@ -29,6 +29,10 @@ static const struct fb_module by_pdb = {.name = "App.dll",
                                         .debug_file = "app.pdb",
                                         .debug_id = GUID "2"};
 static const struct fb_module by_code = {.name = "App.dll", .code_id = "5a0b1c2d4000"};
+static const struct fb_module by_build_id = {.name = "libx.so",
+                                             .code_id = "01020304050607080910111213",
+                                             .debug_file = "libx.so",
+                                             .debug_id = "040302010605080709101112130000000"};
 static const struct fb_module rebuilt = {.name = "App.dll", .code_id = "5a0b1c2d4001"};
 static const struct fb_module evil = {
     .name = "..", .code_id = "5a0b1c2d4001", .debug_file = "../app.pdb", .debug_id = GUID "4"};
@@ -53,12 +57,15 @@ static const struct {
     {"symstore", &by_pdb, FINDS_IMAGE, {{"app.dll/5A0B1C2D4000/app.dll", WINDOWS}}},
     {"two-tier", &by_pdb, FINDS_IMAGE,
      {{"index2.txt", NOTHING}, {"ap/app.dll/5A0B1C2D4000/app.dll", WINDOWS}}},
+    {"SSQP", &by_build_id, FINDS_IMAGE,
+     {{"libx.so/elf-buildid-01020304050607080910111213/libx.so", LINUX}}},
     {"a reference", &by_pdb, SAYS_WHY, {{"App.dll/5a0b1c2d4000/file.ptr", NOTHING}}},
     {"compressed", &by_pdb, SAYS_WHY, {{"App.dll/5a0b1c2d4000/App.dl_", NOTHING}}},
     {"lying about", &by_pdb, FINDS_SYMBOLS | FINDS_IMAGE,
      {{"a/b/x", SYM}, {"a/y", WINDOWS}}},
     {"lying about, other builds too", &by_pdb, FINDS_SYMBOLS,
      {{"a/a.sym", OTHER_SYM}, {"a/b.sym", SYM}, {"c.so", LINUX}}},
+    {"an ELF image under any name", &by_build_id, FINDS_IMAGE, {{"core/thing", LINUX}}},
     {"no debug id but the image's", &by_code, FINDS_SYMBOLS | FINDS_IMAGE,
      {{"z/y", WINDOWS}, {"z/x", SYM}}},
     {"an image of another build", &rebuilt, 0, {{"App.dll/5a0b1c2d4001/App.dll", WINDOWS}}},
@@ -66,7 +73,8 @@ static const struct {
 };
 // clang-format on
 
-/* --- files -------------------------------------------------------------------------- */
+/* --- files
+ * -------------------------------------------------------------------------- */
 
 static void make_folders(const char *path)
 {
@@ -124,7 +132,8 @@ static void run(size_t i)
     nftw(root, drop, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-/* A link back to where it stands ends the walk of that branch, not the search. */
+/* A link back to where it stands ends the walk of that branch, not the search.
+ */
 static void links(void)
 {
     char loop[512];

@@ -5,7 +5,6 @@
  */
 #include "symbols/image_kinds.h"
 
-#include "base/text.h"
 #include "build_ids.h"
 
 enum {
@@ -23,24 +22,6 @@ enum {
     DEBUG_CODEVIEW = 2, // IMAGE_DEBUG_TYPE_CODEVIEW
     CODEVIEW_MAX = 4096,
 };
-
-static const struct {
-    uint16_t machine;
-    enum fb_arch arch;
-} machines[] = {
-    {0x014C, FB_X86  },
-    {0x8664, FB_AMD64},
-    {0xAA64, FB_ARM64},
-    {0x01C4, FB_ARM  },
-};
-
-static enum fb_arch arch_of(uint16_t machine)
-{
-    for (size_t i = 0; i < sizeof machines / sizeof *machines; i++)
-        if (machines[i].machine == machine)
-            return machines[i].arch;
-    return FB_ARCH_OTHER;
-}
 
 static struct fb_reader reader_at(const struct fb_image *image, uint64_t at, size_t n)
 {
@@ -64,14 +45,8 @@ static struct fb_span long_name(const struct fb_image *image, struct fb_span nam
 static const char *section_name(const struct fb_image *image, struct fb_span name,
                                 uint64_t strings, struct fb_arena *arena)
 {
-    if (name.n > 0 && name.p[0] == '/')
-        name = long_name(image, name, strings);
-    size_t n = 0;
-    while (n < name.n && name.p[n] != 0)
-        n++;
-    struct fb_text text = fb_text_open(arena);
-    fb_text_utf8(&text, (struct fb_span){name.p, n, name.off});
-    return fb_text_close(&text, arena);
+    bool is_long = name.n > 0 && name.p[0] == '/';
+    return fb_image_text(is_long ? long_name(image, name, strings) : name, arena);
 }
 
 static void read_section(struct fb_image *image, struct fb_reader *r, uint64_t strings,
@@ -127,7 +102,8 @@ static void read_optional(struct fb_image *image, struct fb_reader *r)
 {
     bool plus = fb_read_u16(r) == PE32_PLUS;
     fb_read_skip(r, plus ? 22 : 26);
-    image->preferred_base = fb_read_le(r, plus ? 8 : 4);
+    image->word = plus ? 8 : 4;
+    image->preferred_base = fb_read_le(r, image->word);
     fb_read_skip(r, 24);
     image->size = fb_read_u32(r);
     image->headers = fb_read_u32(r);
@@ -160,12 +136,7 @@ static struct fb_span codeview_record(const struct fb_image *image)
 
 static const char *debug_file_name(struct fb_span name, struct fb_arena *arena)
 {
-    size_t n = 0;
-    while (n < name.n && name.p[n] != 0)
-        n++;
-    struct fb_text text = fb_text_open(arena);
-    fb_text_utf8(&text, fb_span_sub(name, 0, n));
-    const char *whole = fb_text_close(&text, arena);
+    const char *whole = fb_image_text(name, arena);
     return fb_last_component(whole != NULL && *whole != 0 ? whole : NULL);
 }
 
@@ -194,7 +165,7 @@ struct fb_err fb_image_pe(struct fb_image *image, struct fb_arena *arena)
     if (fb_failed(dos.err) || fb_read_u32(&r) != PE_SIGNATURE)
         return FB_FAIL(MALFORMED, "a DOS program, no Windows image", at);
     image->kind = FB_IMAGE_PE;
-    image->arch = arch_of(fb_read_u16(&r));
+    image->arch = fb_image_arch(FB_IMAGE_PE, fb_read_u16(&r));
     size_t n_sections = fb_read_u16(&r);
     image->timestamp = fb_read_u32(&r);
     uint64_t symbols = fb_read_u32(&r);
