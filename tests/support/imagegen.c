@@ -393,3 +393,14 @@ struct fb_span imagegen_elf(const struct imagegen_elf *want, uint8_t *out)
         elf_section_table(want, out);
     return (struct fb_span){out, IMAGEGEN_SIZE, 0};
 }
+
+void imagegen_map(struct fb_span file, bool is_pe, uint8_t *out)
+{
+    if (!is_pe) {
+        memcpy(out, file.p, file.n);
+        return;
+    }
+    memcpy(out, file.p, TEXT_AT);
+    memcpy(out + IMAGEGEN_TEXT, file.p + TEXT_AT, 0x1000);
+    memcpy(out + IMAGEGEN_RDATA, file.p + RDATA_AT, 0x800);
+}

@@ -46,3 +46,5 @@ struct imagegen_elf {
 /** Write the image into `out`, of IMAGEGEN_SIZE bytes. */
 struct fb_span imagegen_pe(const struct imagegen_pe *want, uint8_t *out);
 struct fb_span imagegen_elf(const struct imagegen_elf *want, uint8_t *out);
+/** Put one of the two where a loader would, into `out`, zeroed and of IMAGEGEN_SIZE bytes. */
+void imagegen_map(struct fb_span file, bool is_pe, uint8_t *out);

@@ -178,6 +178,10 @@ struct fb_err fb_image_pe(struct fb_image *image, struct fb_arena *arena)
     if (image->size == 0)
         return FB_FAIL(MALFORMED, "a Windows image without a size", at);
     uint64_t strings = symbols != 0 ? symbols + n_symbols * SYMBOL_SIZE : 0;
+    if (strings != 0 && image->memory == NULL) // the loader leaves them in the file
+        image->symbols =
+            (struct fb_image_names){fb_image_raw(image, symbols, n_symbols * SYMBOL_SIZE),
+                                    fb_image_raw(image, strings, SIZE_MAX)};
     struct fb_err err =
         read_sections(image, at + FILE_HEADER + optional,
                       n_sections < SECTIONS_MAX ? n_sections : SECTIONS_MAX, strings, arena);
