@@ -79,15 +79,6 @@ bool fb_same_debug_id(const char *a, const char *b)
            strcasecmp(age_of(a), age_of(b)) == 0;
 }
 
-const char *fb_last_component(const char *path)
-{
-    const char *last = path;
-    for (const char *p = path; p != NULL && *p != 0; p++)
-        if ((*p == '/' || *p == '\\') && p[1] != 0)
-            last = p + 1;
-    return last;
-}
-
 /* --- CodeView records --------------------------------------------------------------- */
 
 static void read_rsds(struct fb_reader *r, struct fb_codeview *out)

@@ -36,5 +36,3 @@ void fb_elf_code_id(struct fb_span build_id, char out[FB_CODE_ID_ROOM]);
 void fb_pe_code_id(uint32_t timestamp, uint64_t size, char out[FB_CODE_ID_ROOM]);
 /** Whether both name one build: case does not count, and the age is a number. */
 bool fb_same_debug_id(const char *a, const char *b);
-/** A view of what follows the last slash or backslash. NULL for NULL. */
-const char *fb_last_component(const char *path);

@@ -8,7 +8,6 @@
 #include "minidump/parts.h"
 
 #include "base/sort.h"
-#include "build_ids.h"
 
 enum {
     ENTRY_SIZE = 108,
@@ -81,14 +80,6 @@ static void read_module(struct fb_md *m, struct fb_reader r, size_t place,
         m->dump->modules.main = place;
 }
 
-static int by_base(const void *pa, const void *pb)
-{
-    const struct fb_module *a = pa, *b = pb;
-    if (a->base != b->base)
-        return a->base < b->base ? -1 : 1;
-    return a->end < b->end ? -1 : a->end > b->end;
-}
-
 /* The end of module `i`, given the base of the next other one. */
 static fb_addr end_of(struct fb_md *m, size_t i, fb_addr next)
 {
@@ -109,7 +100,7 @@ static fb_addr end_of(struct fb_md *m, size_t i, fb_addr next)
 static void put_in_order(struct fb_md *m)
 {
     struct fb_modules *modules = &m->dump->modules;
-    fb_sort(modules->v, modules->n, sizeof *modules->v, by_base);
+    fb_sort(modules->v, modules->n, sizeof *modules->v, fb_module_order);
     for (size_t i = 0; i < modules->n; i++)
         m->module_order[modules->v[i].end] = (uint32_t)i;
     fb_addr next = UINT64_MAX;

@@ -300,11 +300,13 @@ static void find_frames(struct walk *walk, const struct fb_regs *regs, struct fb
     size_t n = 0;
     const char *stop = NULL;
     v[n++] = frame_of(walk, &context, regs, true);
-    while (stop == NULL && n < cap)
+    while (stop == NULL && n < cap) {
+        walk->w.younger = n > 1 ? &v[n - 2] : NULL;
         if ((stop = step(walk, &v[n - 1], &v[n])) == NULL)
             n++;
-    *out = (struct fb_stack){v, n, stop != NULL ? stop : "limit of frames", stop == NULL,
-                             walk->corrupted};
+    }
+    *out = (struct fb_stack){
+        v, n, stop != NULL ? stop : "limit of frames", stop == NULL, walk->corrupted, {0}};
 }
 
 struct fb_err fb_walk(const struct fb_walk_env *env, const struct fb_thread *thread,
@@ -330,6 +332,7 @@ struct fb_err fb_walk(const struct fb_walk_env *env, const struct fb_thread *thr
     fb_arena_give_back(arena, (cap - out->n) * sizeof *v);
     for (size_t i = 0; i < out->n; i++)
         name_frame(&walk.w, arena, &v[i]);
+    out->cycle = fb_stack_cycle(out);
     if (out->cut && cap < FB_FRAMES_MAX)
         return FB_FAIL(LIMIT, "no room for all frames of a thread", 0);
     return FB_NO_ERR;
