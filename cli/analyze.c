@@ -69,7 +69,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp_option flags[] = {
     {"json",    'j', NULL,   0, "One JSON document per line and file (docs/analysis-json.md)", 0},
     {"pretty",  'p', NULL,   0, "The same, indented", 0},
-    {"symbols", 's', "DIR",  0, "Folder of Breakpad symbols, DIR/FILE/ID/NAME.sym; may be given again", 0},
+    {"symbols", 's', "DIR",  0, "Folder of symbols (.sym) and images: a store or any folder; may be given again", 0},
     {"product", 'P', "NAME", 0, "Product of the bucket key; otherwise the dump says", 0},
     {"color",   'c', "WHEN", 0, "auto (on a terminal), always or never", 0},
     {0},
@@ -210,6 +210,14 @@ static void folder(struct run *run, char *path)
         fts_close(tree);
 }
 
+static void close_symbols(struct fb_symbol_dirs *symbols)
+{
+    const char *note = NULL;
+    for (size_t i = 0; symbols != NULL && (note = fb_symbol_dirs_note(symbols, i)) != NULL; i++)
+        fprintf(stderr, "faultbucket analyze: %s\n", fb_cli_safe(note));
+    fb_symbol_dirs_close(symbols);
+}
+
 int fb_cmd_analyze(const struct fb_config *config, int argc, char **argv)
 {
     (void)config;
@@ -236,7 +244,7 @@ int fb_cmd_analyze(const struct fb_config *config, int argc, char **argv)
             one_file(&run, options.files[i]);
     }
     fb_analyze_close(&run.input);
-    fb_symbol_dirs_close(symbols);
+    close_symbols(symbols);
     if (fflush(stdout) != 0)
         complain(&run, "standard output", strerror(errno), "make room where it goes");
     return run.failed ? FB_EXIT_FAILED : FB_EXIT_OK;

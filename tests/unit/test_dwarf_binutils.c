@@ -7,7 +7,6 @@
  * at its last byte.
  */
 #include "support/check.h"
-#include "support/elf_sections.h"
 #include "support/whole.h"
 #include "unwind/dwarf.h"
 
@@ -100,7 +99,6 @@ struct cie { // what its FDEs have that say nothing
 };
 
 static struct {
-    struct elf_sections elf;
     struct fb_arena arena;
     const struct fb_image *image;
     struct fb_eh_index index;
@@ -336,15 +334,12 @@ static void read_lines(FILE *theirs)
 
 static bool open_image(struct fb_span file)
 {
-    struct fb_image *pe = NULL;
+    struct fb_image *image = NULL;
     size_t entries = 1 << 20;
     now.arena.used = 0;
-    if (elf_sections_read(file, &now.elf))
-        now.image = &now.elf.image;
-    else if (!fb_failed(fb_image_read(file, &now.arena, &pe)))
-        now.image = pe;
-    else
+    if (fb_failed(fb_image_read(file, &now.arena, &image)))
         return false;
+    now.image = image;
     return !fb_failed(fb_eh_index(now.image, &entries, &now.arena, &now.index));
 }
 

@@ -51,6 +51,7 @@ struct fb_frame {
     const char *function; // as the symbols say, demangled; NULL without symbols
     const char *mangled;  // as they say it, when that is another text; NULL
     fb_addr function_at;  // address of its first byte
+    bool nearest;         // a guess: the nearest function below that the image itself names
     const char *file;
     uint32_t line;
     const struct fb_inline *inlines;

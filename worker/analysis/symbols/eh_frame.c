@@ -15,10 +15,12 @@ static void refuse(struct fb_eh_reader *r, const char *what)
 
 static struct fb_eh_reader reader_at(const struct fb_image *image, uint64_t rva, size_t n)
 {
-    return (struct fb_eh_reader){.r = {.in = fb_image_at(image, rva, n)},
-                                 .image = image,
-                                 .rva = rva,
-                                 .data = FB_NOWHERE};
+    return (struct fb_eh_reader){
+        .r = {.in = fb_image_at(image, rva, n), .big = image->big},
+        .image = image,
+        .rva = rva,
+        .data = FB_NOWHERE
+    };
 }
 
 /* --- values ------------------------------------------------------------------------- */

@@ -32,7 +32,7 @@ static struct fb_eh_reader row_at(const struct fb_image *image, const struct fb_
     size_t width = width_of(image, index->encoding);
     uint64_t rva = index->table + 2 * width * i;
     return (struct fb_eh_reader){
-        .r = {.in = fb_image_at(image, rva, 2 * width)},
+        .r = {.in = fb_image_at(image, rva, 2 * width), .big = image->big},
         .image = image,
         .rva = rva,
         .data = index->data,
@@ -44,7 +44,7 @@ static bool read_header(const struct fb_image *image, uint64_t *frames, struct f
 {
     const struct fb_image_part *part = &image->eh_frame_hdr;
     struct fb_eh_reader r = {
-        .r = {.in = fb_image_at(image, part->rva, HEADER_MAX)},
+        .r = {.in = fb_image_at(image, part->rva, HEADER_MAX), .big = image->big},
         .image = image,
         .rva = part->rva,
         .data = part->rva,

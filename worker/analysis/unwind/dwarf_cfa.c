@@ -253,7 +253,11 @@ static struct fb_err run(struct machine *m, const struct fb_image *image,
                          const struct fb_eh_program *program)
 {
     m->r = (struct fb_eh_reader){
-        .r = {.in = program->bytes}, .image = image, .rva = program->rva, .data = FB_NOWHERE};
+        .r = {.in = program->bytes, .big = image->big},
+        .image = image,
+        .rva = program->rva,
+        .data = FB_NOWHERE
+    };
     for (size_t n = 0; !m->done && m->r.r.at < m->r.r.in.n && !fb_failed(m->r.r.err); n++) {
         if (*m->steps == 0 || n == FB_CFA_STEPS_MAX)
             return FB_FAIL(LIMIT, "call frame instructions without end", m->r.r.in.off);

@@ -324,7 +324,7 @@ bool fb_dwarf_evaluate(const struct fb_dwarf_frame *frame, struct fb_span expres
     struct evaluation e;
     e.f = frame;
     e.word = frame->w->names->word;
-    e.r = (struct fb_reader){.in = expression};
+    e.r = (struct fb_reader){.in = expression, .big = frame->w->env->dump->memory.big};
     e.n = 0;
     e.bad = false;
     if (first != NULL)

@@ -4,6 +4,7 @@
  * The dump may hold their pages, as full dumps do; that is known from the start. Else whoever
  * holds the symbols may hold the file: each is asked for once, when it is needed.
  */
+#include "symbols/image_names.h"
 #include "unwind/ladder.h"
 
 enum {
@@ -14,13 +15,15 @@ enum {
 
 struct fb_images {
     const struct fb_module *first;
-    struct fb_arena tables; // a walk's arena forgets what look-ups put there
+    struct fb_arena *arena; // for what is remembered,
+    struct fb_arena tables; // and for what is met during a walk, whose arena forgets it
     size_t entries;
     struct known {
-        bool asked, indexed, odd;
+        bool asked, indexed, odd, named;
         const struct fb_image *image;
         struct fb_eh_index fdes;
-    } v[]; // one per module
+        const struct fb_image_functions *functions; // when `named`; NULL: none
+    } v[];                                          // one per module
 };
 
 /* From the end of the arena, so that what is not needed of it costs nobody anything. */
@@ -61,6 +64,7 @@ struct fb_images *fb_images_new(const struct fb_dump *dump, struct fb_arena *are
         return NULL;
     images->first = dump->modules.v;
     images->entries = ENTRIES_MAX;
+    images->arena = arena;
     map_all(dump, arena, images);
     images->tables = room_for_tables(arena);
     return images;
@@ -104,6 +108,19 @@ const struct fb_eh_index *fb_code_fdes(const struct fb_unwinder *w,
     if (known->fdes.odd != NULL)
         fb_code_odd(w, module, known->fdes.odd);
     return known->fdes.n != 0 ? &known->fdes : NULL;
+}
+
+bool fb_code_nearest(const struct fb_unwinder *w, const struct fb_module *module, uint64_t rva,
+                     struct fb_arena *arena, struct fb_symbol *out)
+{
+    const struct fb_image *image = fb_code_image(w, module);
+    if (image == NULL)
+        return false;
+    struct known *known = &w->env->images->v[module - w->env->images->first];
+    if (!known->named)
+        known->functions = fb_image_functions(image, w->env->images->arena);
+    known->named = true;
+    return known->functions != NULL && fb_image_function(known->functions, rva, arena, out);
 }
 
 struct fb_span fb_code_bytes(const struct fb_unwinder *w, fb_addr a, size_t max)

@@ -118,6 +118,12 @@ const struct fb_eh_index *fb_code_fdes(const struct fb_unwinder *w,
                                        const struct fb_module *module);
 /** Note what is odd about a module's image; the first thing counts. `what` is a literal. */
 void fb_code_odd(const struct fb_unwinder *w, const struct fb_module *module, const char *what);
+/** What its image itself names at `rva`, or nearest below. @return false: nothing */
+bool fb_code_nearest(const struct fb_unwinder *w, const struct fb_module *module, uint64_t rva,
+                     struct fb_arena *arena, struct fb_symbol *out);
+/** The same, unless unwind data says that it is another function's name. */
+bool fb_code_own_name(const struct fb_unwinder *w, const struct fb_module *module, uint64_t rva,
+                      struct fb_arena *arena, struct fb_symbol *out); // own_name.c
 /** The module that holds `a`, NULL when none does. */
 const struct fb_module *fb_code_module(const struct fb_unwinder *w, fb_addr a);
 /** The call before a return address. */
