@@ -222,6 +222,48 @@ static void test_odd(uint8_t *room)
     eh_close(&p.g);
 }
 
+/* A callee that has popped its arguments leaves sp above them; the rules speak of the call. */
+static void test_popped(uint8_t *room)
+{
+    static const struct row row = {
+        .name = "popped",
+        .arch = FB_X86,
+        .os = FB_WINDOWS,
+        .letters = "zR",
+        .ra = 8,
+        .n_first = 5,
+        .first = {0x0C,  4, 4, 0x88, 1},
+        .n = 2,
+        .program = {0x0E, 16}
+    };
+    static struct process p;
+    struct fb_arena arena = {.base = room, .cap = ROOM};
+    make(&row, &p);
+    memcpy(p.stack + 12, &(uint32_t){CALLER}, 4);
+    struct fb_walk_env env = {.dump = &p.dump, .symbols = &p.symbols};
+    env.images = fb_images_new(&p.dump, &arena);
+    struct fb_unwinder w = {
+        .env = &env,
+        .arena = &arena,
+        .names = fb_reg_names(FB_X86),
+        .stack = {p.stack, SIZE, 0},
+        .stack_start = STACK,
+        .code_start = BASE,
+        .code_end = p.module.end
+    };
+    for (unsigned popped = 0; popped <= 8; popped += 8) {
+        struct fb_frame callee = {.lookup = HERE, .regs = p.regs, .popped = popped};
+        struct fb_caller caller = {.regs.arch = FB_X86};
+        fb_reg_set(&callee.regs, FB_ESP, STACK + popped);
+        CHECK("popped", fb_unwind_eh_frame(&w, &callee, &caller));
+        CHECK("popped", fb_reg_ip(&caller.regs) == CALLER && caller.unpopped);
+        CHECK("popped", fb_reg_sp(&caller.regs) == STACK + 16);
+    }
+    fb_images_close(env.images, &arena);
+    fb_arena_reset(&arena);
+    eh_close(&p.g);
+}
+
 int main(void)
 {
     static struct process p;
@@ -236,6 +278,7 @@ int main(void)
         eh_close(&p.g);
     }
     test_odd(room);
+    test_popped(room);
     free(room);
     return check_done();
 }

@@ -45,6 +45,10 @@ struct fb_frame {
     enum fb_trust trust;
     const char *method; // literal: "context", "frame_pointer", "scan", "leaf" ...
     bool exact;         // `resume` is where the thread stood, not where a call returns to
+    // x86, where a return may take arguments off the stack: how many bytes it has, so that sp
+    // is above them; or that nobody has looked at it, so that sp may be below some.
+    unsigned popped;
+    bool unpopped;
     const struct fb_module *module;            // NULL when in none
     const struct fb_unloaded *const *unloaded; // all that match, when module is NULL
     size_t n_unloaded;

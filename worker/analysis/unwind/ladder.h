@@ -26,6 +26,8 @@ struct fb_unwinder { // what stays the same during one walk
 struct fb_caller {
     struct fb_regs regs;
     bool exact;       // ip is where it was interrupted, and all known registers are true
+    unsigned popped;  // as in struct fb_frame
+    bool unpopped;    // likewise
     bool other_stack; // it ran on another stack than its callee: sp may lie anywhere
 };
 

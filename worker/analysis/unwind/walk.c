@@ -229,6 +229,8 @@ static const char *step(struct walk *walk, const struct fb_frame *callee, struct
     if (p.caller.other_stack)
         change_stack(walk, &p.caller.regs);
     *out = frame_of(walk, p.by, &p.caller.regs, p.caller.exact);
+    out->popped = p.caller.popped;
+    out->unpopped = p.caller.unpopped;
     count(walk, p.by, out);
     return NULL;
 }
