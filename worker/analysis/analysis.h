@@ -45,11 +45,17 @@ struct fb_frame {
     enum fb_trust trust;
     const char *method; // literal: "context", "frame_pointer", "scan", "leaf" ...
     bool exact;         // `resume` is where the thread stood, not where a call returns to
+    // x86, where a return may take arguments off the stack: how many bytes it has, so that sp
+    // is above them; or that nobody has looked at it, so that sp may be below some.
+    unsigned popped;
+    bool unpopped;
     const struct fb_module *module;            // NULL when in none
     const struct fb_unloaded *const *unloaded; // all that match, when module is NULL
     size_t n_unloaded;
-    const char *function; // as the symbols say; NULL without symbols
+    const char *function; // as the symbols say, demangled; NULL without symbols
+    const char *mangled;  // as they say it, when that is another text; NULL
     fb_addr function_at;  // address of its first byte
+    bool nearest;         // a guess: the nearest function below that the image itself names
     const char *file;
     uint32_t line;
     const struct fb_inline *inlines;
@@ -59,6 +65,9 @@ struct fb_frame {
     const char *normal; // normalised function name (bucket/), NULL without function
     struct fb_regs regs;
 };
+struct fb_cycle {              // of calls that come again and again
+    size_t at, length, rounds; // first frame, frames in a round, full rounds; 0: none
+};
 struct fb_stack {
     struct fb_frame *v; // those of the crashing thread are classified in place by bucket/
     size_t n;
@@ -66,6 +75,7 @@ struct fb_stack {
     bool cut;         // frame limit
     // The first frame whose return address was overwritten, as the shadow stack tells.
     const struct fb_frame *corrupted; // NULL: none
+    struct fb_cycle cycle;            // the one that covers most frames
 };
 
 /* --- what crashed ------------------------------------------------------------------- */

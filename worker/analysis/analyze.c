@@ -10,6 +10,7 @@
 #include "bucket/keys.h"
 #include "disasm/insn.h"
 #include "exploitability/exploitability.h"
+#include "kernel/kernel.h"
 #include "minidump/minidump.h"
 #include "unwind/walk.h"
 
@@ -83,6 +84,14 @@ static void name_file(const struct fb_analyze_input *in, char *out)
     fb_hex(digest, sizeof digest, out);
 }
 
+static struct fb_err read_dump(const struct fb_analyze_input *in, struct fb_arena *arena,
+                               struct fb_analysis *a)
+{
+    if (fb_kernel_is(in->file))
+        return fb_kernel_read(in->file, arena, &a->notes, &a->dump);
+    return fb_minidump_read(in->file, arena, &a->notes, &a->dump);
+}
+
 struct fb_err fb_analyze(const struct fb_analyze_input *in, struct fb_arena *arena,
                          struct fb_analysis **out)
 {
@@ -96,17 +105,21 @@ struct fb_err fb_analyze(const struct fb_analyze_input *in, struct fb_arena *are
     a->fields = in->fields;
     a->n_fields = in->n_fields;
 
-    struct fb_err err = fb_minidump_read(in->file, arena, &a->notes, &a->dump);
+    struct fb_err err = read_dump(in, arena, a);
     if (!fb_failed(err))
         err = fb_name_crash(a, arena);
     if (fb_failed(err))
         return err;
     enum fb_arch arch = a->dump.system.arch;
     size_t instructions = INSTRUCTIONS_MAX;
-    struct fb_walk_env env = {&a->dump, in->symbols,
-                              arch < FB_ARCH_OTHER ? in->capstone[arch] : 0, &instructions,
-                              fb_images_new(&a->dump, arena)};
+    struct fb_walk_env env = {.dump = &a->dump,
+                              .symbols = in->symbols,
+                              .capstone = arch < FB_ARCH_OTHER ? in->capstone[arch] : 0,
+                              .instructions = &instructions,
+                              .images = fb_images_new(&a->dump, arena),
+                              .notes = &a->notes};
     err = walk_all(&env, arena, a);
+    fb_images_close(env.images, arena);
     if (!fb_failed(err))
         err = fb_judge(a, env.capstone, arena);
     if (!fb_failed(err))

@@ -5,6 +5,7 @@
  * second half, in json_ours.c, is ours. The same analysis gives the same bytes.
  */
 #include "analyze.h"
+#include "bugchecks.h"
 #include "json_parts.h"
 
 #include <inttypes.h>
@@ -46,6 +47,27 @@ static void put_accesses(const struct fb_json_document *d, const struct fb_crash
     fb_json_close(d->t, ']');
 }
 
+/* Why a kernel stopped; only kernel dumps have it. */
+static void put_bugcheck(const struct fb_json_document *d)
+{
+    const struct fb_bugcheck *b = &d->a->dump.bugcheck;
+    const struct fb_bugcheck_row *row = fb_bugcheck_find(b);
+    if (!b->present)
+        return;
+    fb_json_open(d->t, "bugcheck", '{');
+    fb_json_hex(d->t, "code", b->code, 8, true);
+    fb_json_string(d->t, "name", row != NULL ? row->name : NULL);
+    fb_json_open(d->t, "parameters", '[');
+    for (size_t i = 0; i < FB_BUGCHECK_PARAMETERS; i++) {
+        fb_json_open(d->t, NULL, '{');
+        fb_json_address(d, "value", b->parameters[i], true);
+        fb_json_string(d->t, "meaning", row != NULL ? row->parameters[i].words : NULL);
+        fb_json_close(d->t, '}');
+    }
+    fb_json_close(d->t, ']');
+    fb_json_close(d->t, '}');
+}
+
 static void put_crash(const struct fb_json_document *d)
 {
     const struct fb_crash *crash = &d->a->crash;
@@ -68,6 +90,7 @@ static void put_crash(const struct fb_json_document *d)
     fb_json_close(d->t, ']');
     fb_json_string(d->t, "access", fb_access_name(crash->access));
     fb_json_address(d, "ip", crash->ip, crash->crashed);
+    put_bugcheck(d);
     fb_json_close(d->t, '}');
 }
 
@@ -165,6 +188,8 @@ static void put_source(const struct fb_json_document *d, const struct fb_frame *
 {
     fb_json_string(d->t, "function", f->function);
     fb_json_address(d, "function_offset", f->lookup - f->function_at, f->function != NULL);
+    if (f->function != NULL)
+        fb_json_string(d->t, "function_trust", f->nearest ? "nearest" : "symbols");
     fb_json_string(d->t, "file", f->file);
     fb_json_known_number(d->t, "line", f->line, f->line != 0);
 }
@@ -186,9 +211,25 @@ static void put_frame(const struct fb_json_document *d, size_t index, const stru
     put_source(d, f);
     fb_json_bool(d->t, "missing_symbols",
                  f->module != NULL && symbols_of(d, f->module) == FB_SYMBOLS_MISSING);
+    if (f->mangled != NULL)
+        fb_json_string(d->t, "mangled", f->mangled);
     fb_json_string(d->t, "method", f->method);
     fb_json_bool(d->t, "in_app", f->in_app);
     fb_json_string(d->t, "class", fb_frame_class_name(f->class));
+    fb_json_close(d->t, '}');
+}
+
+/* What few stacks have; absent in the others. */
+static void put_oddities(const struct fb_json_document *d, const struct fb_stack *stack)
+{
+    if (stack->corrupted != NULL)
+        fb_json_number(d->t, "corrupted_frame", (size_t)(stack->corrupted - stack->v));
+    if (stack->cycle.rounds == 0)
+        return;
+    fb_json_open(d->t, "recursion", '{');
+    fb_json_number(d->t, "frame", stack->cycle.at);
+    fb_json_number(d->t, "length", stack->cycle.length);
+    fb_json_number(d->t, "rounds", stack->cycle.rounds);
     fb_json_close(d->t, '}');
 }
 
@@ -210,6 +251,7 @@ static void put_thread(const struct fb_json_document *d, const char *key, size_t
         put_frame(d, i, &stack->v[i], crashing_copy && i == 0);
     fb_json_close(d->t, ']');
     fb_json_string(d->t, "stop", stack->stop);
+    put_oddities(d, stack);
     fb_json_close(d->t, '}');
 }
 

@@ -19,6 +19,7 @@ enum proof { // what speaks for the word that a path returns to
 struct answer {
     bool found, disputed;
     fb_addr slot;
+    unsigned popped; // bytes of arguments
     struct fb_regs regs;
 };
 struct forward {
@@ -47,8 +48,8 @@ static void merge(struct answer *a, const struct fb_regs *regs)
             a->regs.valid &= ~(UINT64_C(1) << i);
 }
 
-static void propose(struct fb_emulation *e, fb_addr slot, const struct fb_regs *regs,
-                    enum proof proof)
+static void propose(struct fb_emulation *e, fb_addr slot, unsigned popped,
+                    const struct fb_regs *regs, enum proof proof)
 {
     struct forward *f = e->self;
     struct answer *a = &f->answer[proof];
@@ -57,7 +58,7 @@ static void propose(struct fb_emulation *e, fb_addr slot, const struct fb_regs *
     else if (a->found)
         merge(a, regs);
     else
-        *a = (struct answer){true, false, slot, *regs};
+        *a = (struct answer){true, false, slot, popped, *regs};
 }
 
 /* Where sp is sure, nobody needs to ask whom the call before the word has called. */
@@ -121,7 +122,7 @@ static void end_linked(struct fb_emulation *e, struct fb_path *p, const struct f
     if (proof == NO_PROOF)
         return;
     fb_reg_set(&p->regs, e->ip, fb_code_address(e->w, ra));
-    propose(e, ra, &p->regs, proof);
+    propose(e, ra, 0, &p->regs, proof);
 }
 
 static void end(struct fb_emulation *e, struct fb_path *p, const struct fb_step *s)
@@ -137,19 +138,20 @@ static void end(struct fb_emulation *e, struct fb_path *p, const struct fb_step 
         return;
     fb_reg_set(&p->regs, e->ip, fb_code_address(e->w, ra));
     fb_reg_set(&p->regs, e->sp, fb_emulate_cut(e, slot + e->word + (uint64_t)s->constant));
-    propose(e, slot, &p->regs, proof);
+    propose(e, slot, (unsigned)s->constant, &p->regs, proof);
 }
 
 /* The best proof decides. From a frame that was scanned for, a mere likelihood would be a guess
  * upon a guess. */
-static bool best(const struct forward *f, bool guessed, struct fb_regs *caller)
+static bool best(const struct forward *f, bool guessed, struct fb_caller *caller)
 {
     const struct answer *a = &f->answer[REACHED];
     while (!a->found && a > &f->answer[guessed ? PROVED : LIKELY])
         a--;
     if (!a->found || a->disputed)
         return false;
-    *caller = a->regs;
+    caller->regs = a->regs;
+    caller->popped = a->popped;
     return true;
 }
 
@@ -163,7 +165,7 @@ bool fb_unwind_code(const struct fb_unwinder *w, const struct fb_frame *callee,
         e->self = &f;
         e->returns = e->lr < 0 ? end : end_linked;
         struct fb_path *p = fb_emulate_begin(e, callee->resume, &callee->regs);
-        bool sure = callee->exact || callee->trust == FB_TRUST_CFI;
+        bool sure = fb_sp_is_sure(callee);
         p->loose = p->fresh = e->arch == FB_X86 && !sure;
         p->called = !callee->exact;
         p->moved = !callee->exact && callee->trust >= FB_TRUST_CFI &&
@@ -173,5 +175,5 @@ bool fb_unwind_code(const struct fb_unwinder *w, const struct fb_frame *callee,
         fb_emulate(e);
     }
     fb_arena_give_back(w->arena, w->arena->used - before);
-    return best(&f, callee->trust == FB_TRUST_SCAN, &caller->regs);
+    return best(&f, callee->trust == FB_TRUST_SCAN, caller);
 }

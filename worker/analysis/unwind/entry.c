@@ -143,8 +143,7 @@ static bool fits(struct fb_emulation *e, struct backward *b, fb_addr slot, fb_ad
     fb_addr came = b->there.regs.v[e->sp];
     if (e->lr >= 0)
         return slot_of(e, b, sp - came) == slot;
-    bool sure = e->arch != FB_X86 ||
-                ((b->callee->exact || b->callee->trust == FB_TRUST_CFI) && !b->there.loose);
+    bool sure = e->arch != FB_X86 || (fb_sp_is_sure(b->callee) && !b->there.loose);
     fb_addr apart = sp > came ? sp - came : came - sp;
     return apart <= (sure ? 0 : SLACK * e->word);
 }
@@ -229,9 +228,10 @@ bool fb_unwind_entry(const struct fb_unwinder *w, const struct fb_frame *callee,
     struct fb_emulation *e = fb_emulate_can(w, callee->resume) ? fb_emulate_open(w) : NULL;
     struct backward b = {.callee = callee};
     // the record of ARM64's frame pointer does not say where its frame ends
-    bool sure = callee->exact || callee->trust == FB_TRUST_CFI || (e != NULL && e->lr < 0);
+    bool sure = fb_sp_is_sure(callee) || (e != NULL && e->lr < 0);
     bool found =
         e != NULL && sure && (called(e, &b, &caller->regs) || known(e, &b, &caller->regs));
+    caller->popped = (unsigned)b.popped;
     fb_arena_give_back(w->arena, w->arena->used - before);
     return found;
 }

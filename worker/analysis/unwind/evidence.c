@@ -144,6 +144,14 @@ enum fb_evidence fb_return_evidence(const struct fb_unwinder *w, uint64_t word)
     return proved ? FB_EVIDENCE_PROVED : FB_EVIDENCE_LIKELY;
 }
 
+struct fb_regs fb_regs_in_call(const struct fb_unwinder *w, const struct fb_frame *frame)
+{
+    struct fb_regs regs = frame->regs;
+    if (fb_reg_known(&regs, w->names->sp))
+        regs.v[w->names->sp] -= frame->popped;
+    return regs;
+}
+
 bool fb_in_stack(const struct fb_unwinder *w, fb_addr a)
 {
     return a >= w->stack_start && a - w->stack_start < w->stack.n;

@@ -6,6 +6,7 @@
  */
 #pragma once
 #include "disasm/insn.h"
+#include "symbols/eh_frame.h"
 #include "unwind/walk.h"
 
 struct fb_unwinder { // what stays the same during one walk
@@ -16,13 +17,17 @@ struct fb_unwinder { // what stays the same during one walk
     fb_addr stack_start;
     fb_addr code_start, code_end; // of all modules: a cheap first answer
     size_t *instructions;         // that code.c may still decode
-    uint64_t not_address;         // bits that a pointer may carry besides its address
+    const struct fb_frame
+        *younger;         // the callee of the frame whose caller is looked for, or NULL
+    uint64_t not_address; // bits that a pointer may carry besides its address
 };
 
 /* What a rung proposes. */
 struct fb_caller {
     struct fb_regs regs;
     bool exact;       // ip is where it was interrupted, and all known registers are true
+    unsigned popped;  // as in struct fb_frame
+    bool unpopped;    // likewise
     bool other_stack; // it ran on another stack than its callee: sp may lie anywhere
 };
 
@@ -34,6 +39,9 @@ fb_unwind_fn fb_unwind_bad_call, fb_unwind_leaf, fb_unwind_lr;   // leaf.c
 fb_unwind_fn fb_unwind_leaf_x64;                                 // leaf.c
 fb_unwind_fn fb_unwind_pdata_x64;                                // pdata_x64.c
 fb_unwind_fn fb_unwind_pdata_arm64;                              // pdata_arm64.c
+fb_unwind_fn fb_unwind_eh_frame;                                 // dwarf.c
+fb_unwind_fn fb_unwind_stack_cfi;                                // stack_cfi.c
+fb_unwind_fn fb_unwind_stack_win, fb_unwind_stack_win_near;      // stack_win.c
 fb_unwind_fn fb_unwind_code;                                     // code.c
 fb_unwind_fn fb_unwind_entry;                                    // entry.c
 fb_unwind_fn fb_unwind_fp, fb_unwind_fp_arm, fb_unwind_fp_thumb; // fp.c
@@ -59,6 +67,15 @@ void fb_shadow_open(const struct fb_unwinder *w, const struct fb_thread *thread,
 enum fb_witness fb_shadow_ask(const struct fb_unwinder *w, struct fb_shadow *shadow,
                               const struct fb_frame *callee, fb_addr ip,
                               const struct fb_caller *place, struct fb_caller *caller);
+
+/** Whether a frame's sp is where its code left it: reckoned, and arguments counted. */
+static inline bool fb_sp_is_sure(const struct fb_frame *frame)
+{
+    return frame->exact || (frame->trust == FB_TRUST_CFI && !frame->unpopped);
+}
+/** A frame's registers as they were in its call, when the arguments still stood on the stack:
+ * what records of symbol files and images speak of. evidence.c */
+struct fb_regs fb_regs_in_call(const struct fb_unwinder *w, const struct fb_frame *frame);
 
 enum { FB_LOWEST_CODE = 4096 };
 struct fb_rung {
@@ -115,6 +132,17 @@ struct fb_span fb_code_before(const struct fb_unwinder *w, fb_addr a, size_t max
  * there is neither. */
 const struct fb_image *fb_code_image(const struct fb_unwinder *w,
                                      const struct fb_module *module);
+/** The table of a module's FDEs, made when it is first asked for; NULL when there are none. */
+const struct fb_eh_index *fb_code_fdes(const struct fb_unwinder *w,
+                                       const struct fb_module *module);
+/** Note what is odd about a module's image; the first thing counts. `what` is a literal. */
+void fb_code_odd(const struct fb_unwinder *w, const struct fb_module *module, const char *what);
+/** What its image itself names at `rva`, or nearest below. @return false: nothing */
+bool fb_code_nearest(const struct fb_unwinder *w, const struct fb_module *module, uint64_t rva,
+                     struct fb_arena *arena, struct fb_symbol *out);
+/** The same, unless unwind data says that it is another function's name. */
+bool fb_code_own_name(const struct fb_unwinder *w, const struct fb_module *module, uint64_t rva,
+                      struct fb_arena *arena, struct fb_symbol *out); // own_name.c
 /** The module that holds `a`, NULL when none does. */
 const struct fb_module *fb_code_module(const struct fb_unwinder *w, fb_addr a);
 /** Whether a module (NULL: none) belongs to the system, by where it was loaded from. */

@@ -7,6 +7,7 @@
  * callee: that alone bounds the walk by the size of the stack, whatever its bytes say.
  */
 #include "unwind/walk.h"
+#include "symbols/demangle.h"
 #include "unwind/ladder.h"
 
 enum {
@@ -228,6 +229,8 @@ static const char *step(struct walk *walk, const struct fb_frame *callee, struct
     if (p.caller.other_stack)
         change_stack(walk, &p.caller.regs);
     *out = frame_of(walk, p.by, &p.caller.regs, p.caller.exact);
+    out->popped = p.caller.popped;
+    out->unpopped = p.caller.unpopped;
     count(walk, p.by, out);
     return NULL;
 }
@@ -251,6 +254,23 @@ static void name_unloaded(const struct fb_dump *dump, struct fb_arena *arena,
     f->n_unloaded = n;
 }
 
+/* The same, with names as people write them. */
+static const struct fb_inline *demangle_inlines(const struct fb_inline *v, size_t n,
+                                                struct fb_arena *arena)
+{
+    struct fb_inline *copy = NULL;
+    for (size_t i = 0; i < n; i++) {
+        const char *name = fb_demangle(v[i].function, arena);
+        if (name == v[i].function)
+            continue;
+        if (copy == NULL && (copy = FB_RAW(arena, struct fb_inline, n)) != NULL)
+            memcpy(copy, v, n * sizeof *v);
+        if (copy != NULL)
+            copy[i].function = name;
+    }
+    return copy != NULL ? copy : v;
+}
+
 static void name_frame(const struct fb_unwinder *w, struct fb_arena *arena, struct fb_frame *f)
 {
     const struct fb_symbols *symbols = w->env->symbols;
@@ -258,15 +278,21 @@ static void name_frame(const struct fb_unwinder *w, struct fb_arena *arena, stru
     f->module = fb_code_module(w, f->lookup);
     if (f->module == NULL)
         name_unloaded(w->env->dump, arena, f);
-    if (f->module == NULL || symbols == NULL ||
-        symbols->state(symbols->self, f->module) == FB_SYMBOLS_MISSING ||
-        !symbols->lookup(symbols->self, f->module, f->lookup - f->module->base, arena, &s))
+    if (f->module == NULL)
         return;
-    f->function = s.function;
+    uint64_t rva = f->lookup - f->module->base;
+    bool has =
+        symbols != NULL && symbols->state(symbols->self, f->module) != FB_SYMBOLS_MISSING;
+    if (has ? !symbols->lookup(symbols->self, f->module, rva, arena, &s)
+            : !fb_code_own_name(w, f->module, rva, arena, &s))
+        return;
+    f->function = fb_demangle(s.function, arena);
+    f->mangled = f->function != s.function ? s.function : NULL;
     f->function_at = f->module->base + s.function_rva;
+    f->nearest = s.nearest;
     f->file = s.file;
     f->line = s.line;
-    f->inlines = s.inlines;
+    f->inlines = demangle_inlines(s.inlines, s.n_inlines, arena);
     f->n_inlines = s.n_inlines;
 }
 
@@ -295,11 +321,13 @@ static void find_frames(struct walk *walk, const struct fb_regs *regs, struct fb
     size_t n = 0;
     const char *stop = NULL;
     v[n++] = frame_of(walk, &context, regs, true);
-    while (stop == NULL && n < cap)
+    while (stop == NULL && n < cap) {
+        walk->w.younger = n > 1 ? &v[n - 2] : NULL;
         if ((stop = step(walk, &v[n - 1], &v[n])) == NULL)
             n++;
-    *out = (struct fb_stack){v, n, stop != NULL ? stop : "limit of frames", stop == NULL,
-                             walk->corrupted};
+    }
+    *out = (struct fb_stack){
+        v, n, stop != NULL ? stop : "limit of frames", stop == NULL, walk->corrupted, {0}};
 }
 
 struct fb_err fb_walk(const struct fb_walk_env *env, const struct fb_thread *thread,
@@ -325,6 +353,7 @@ struct fb_err fb_walk(const struct fb_walk_env *env, const struct fb_thread *thr
     fb_arena_give_back(arena, (cap - out->n) * sizeof *v);
     for (size_t i = 0; i < out->n; i++)
         name_frame(&walk.w, arena, &v[i]);
+    out->cycle = fb_stack_cycle(out);
     if (out->cut && cap < FB_FRAMES_MAX)
         return FB_FAIL(LIMIT, "no room for all frames of a thread", 0);
     return FB_NO_ERR;

@@ -18,10 +18,13 @@ struct fb_walk_env {
     size_t capstone;                  // handle (csh) for the dump's architecture, 0: none
     size_t *instructions; // that all walks together may still decode; NULL: each its own limit
     struct fb_images *images; // of the dump's modules, found when first needed; NULL: none
+    struct fb_notes *notes;   // of what is odd in them; NULL: nobody listens
 };
 
-/** Room for what is found of the images of the dump's modules. NULL: arena full */
+/** Room for what is found of the images of the dump's modules; part of it is borrowed from the
+ * end of the arena, until fb_images_close, after which nobody may walk. NULL: arena full */
 struct fb_images *fb_images_new(const struct fb_dump *dump, struct fb_arena *arena);
+void fb_images_close(struct fb_images *images, struct fb_arena *arena);
 
 /**
  * Walk one thread from `regs`.
@@ -30,3 +33,6 @@ struct fb_images *fb_images_new(const struct fb_dump *dump, struct fb_arena *are
  */
 struct fb_err fb_walk(const struct fb_walk_env *env, const struct fb_thread *thread,
                       const struct fb_regs *regs, struct fb_arena *arena, struct fb_stack *out);
+
+/** The recursion that covers most of a stack: one to eight frames, four rounds at least. */
+struct fb_cycle fb_stack_cycle(const struct fb_stack *stack); // cycle.c
