@@ -125,3 +125,11 @@ bool fb_stack_word(const struct fb_unwinder *w, fb_addr a, uint64_t *out)
     *out = word;
     return true;
 }
+
+struct fb_regs fb_in_call(const struct fb_unwinder *w, const struct fb_frame *callee)
+{
+    struct fb_regs regs = callee->regs;
+    if (fb_reg_known(&regs, w->names->sp))
+        regs.v[w->names->sp] -= callee->popped;
+    return regs;
+}

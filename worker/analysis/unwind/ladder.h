@@ -137,3 +137,6 @@ fb_addr fb_code_address(const struct fb_unwinder *w, uint64_t word);
 /** One word of the stack. @return false: not captured */
 bool fb_stack_word(const struct fb_unwinder *w, fb_addr a, uint64_t *out);
 bool fb_in_stack(const struct fb_unwinder *w, fb_addr a);
+/** The registers of `callee` as they were in the call, when all arguments still stood on the
+ * stack: which is what CFI speaks of, and sets `unpopped` for. */
+struct fb_regs fb_in_call(const struct fb_unwinder *w, const struct fb_frame *callee);
