@@ -187,7 +187,7 @@ static bool unwind(const struct fb_unwinder *w, const struct fb_frame *callee, s
     if (!find_row(w, callee->lookup, steps, &fde, &row))
         return false;
     const struct fb_module *module = fb_code_module(w, callee->lookup);
-    const struct fb_regs regs = fb_in_call(w, callee);
+    const struct fb_regs regs = fb_regs_in_call(w, callee);
     struct step s = {
         .w = w,
         .frame = {w, &regs, module->base - fb_code_image(w, module)->preferred_base, steps},
