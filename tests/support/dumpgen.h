@@ -82,6 +82,28 @@ struct dumpgen_table { // of functions
     uint32_t n;         // entries of 12 bytes: begin, end and unwind data 16, 20, 24 bytes on
     uint32_t n_claimed; // 0: as many
 };
+struct dumpgen_thread_info {
+    uint32_t thread, flags;
+    uint64_t start;
+};
+struct dumpgen_handle {
+    uint64_t handle;
+    const char *type, *name;
+    uint32_t info;    // type of a piece of information with the owner 70, 71; 0: none
+    bool ring;        // the piece is followed by itself
+    uint32_t no_info; // the piece lies here instead
+};
+struct dumpgen_operation {
+    uint64_t handle;
+    uint32_t pid, tid, operation, depth;
+};
+struct dumpgen_token {
+    uint32_t id;
+    const uint32_t *user; // authority, then the numbers, 0 ends them
+    uint32_t integrity;
+    uint32_t administrator; // attributes of the group; 0: not in it
+    uint32_t size;          // instead of the true one; 0: the true one
+};
 struct dumpgen_exception {
     uint32_t thread, code, flags;
     uint64_t nested, address;
@@ -126,6 +148,16 @@ void dumpgen_memory(struct dumpgen *d, const struct dumpgen_memory *v, size_t n)
 void dumpgen_memory64(struct dumpgen *d, const struct dumpgen_memory *v, size_t n);
 void dumpgen_pages(struct dumpgen *d, const struct dumpgen_page *v, size_t n);
 void dumpgen_tables(struct dumpgen *d, const struct dumpgen_table *v, size_t n);
+/** MiscInfo cut to `size` bytes, everything filled in and flagged. */
+void dumpgen_misc_full(struct dumpgen *d, uint32_t size, uint32_t flags);
+void dumpgen_thread_infos(struct dumpgen *d, const struct dumpgen_thread_info *v, size_t n);
+void dumpgen_handles(struct dumpgen *d, const struct dumpgen_handle *v, size_t n);
+void dumpgen_operations(struct dumpgen *d, const struct dumpgen_operation *v, size_t n);
+void dumpgen_tokens(struct dumpgen *d, const struct dumpgen_token *v, size_t n);
+/** Counters whose fields are 1000, 2000, ... in their order, of revision 1 or 2. */
+void dumpgen_counters(struct dumpgen *d, uint16_t revision, uint16_t flags);
+void dumpgen_system_memory(struct dumpgen *d);
+void dumpgen_text16(struct dumpgen *d, const char *ascii, size_t units);
 void dumpgen_exception(struct dumpgen *d, const struct dumpgen_exception *e);
 void dumpgen_breakpad(struct dumpgen *d, uint32_t validity, uint32_t requesting);
 /** Simple annotations of the process, and string objects of module 0. */

@@ -86,18 +86,12 @@ static const char lsb[] = "DISTRIB_ID=Debian\nDISTRIB_RELEASE=12\n"
                           "DISTRIB_DESCRIPTION=\"Debian GNU/Linux 12\"\n";
 static const char cpuinfo[] = "processor\t: 0\nmodel name\t: Sample CPU @ 3 GHz\n";
 
-static void put_text16(struct dumpgen *d, const char *ascii, size_t units)
-{
-    for (size_t i = 0, n = strlen(ascii); i < units; i++)
-        dumpgen_number(d, i < n ? (uint8_t)ascii[i] : 0, 2);
-}
-
 static void put_assertion(struct dumpgen *d)
 {
     dumpgen_stream(d, 0x47670002);
-    put_text16(d, "n > 0", 128);
-    put_text16(d, "main", 128);
-    put_text16(d, "sample.c", 128);
+    dumpgen_text16(d, "n > 0", 128);
+    dumpgen_text16(d, "main", 128);
+    dumpgen_text16(d, "sample.c", 128);
     dumpgen_number(d, 12, 4);
     dumpgen_number(d, 1, 4); // invalid parameter
     dumpgen_stream_end(d);
@@ -139,7 +133,37 @@ static void put_windows(struct dumpgen *d, const struct dumpgen_module *modules)
     static const struct dumpgen_annotation objects[] = {
         {"abort", "check failed"}
     };
+    static const struct dumpgen_table tables[] = {
+        {0x20000, 0x30000, 0x20000, 3, 0}
+    };
+    static const struct dumpgen_thread_info infos[] = {
+        {77, 2, 0x401000},
+        {78, 0, 0x402000}
+    };
+    static const struct dumpgen_handle handles[] = {
+        {.handle = 4, .type = "Event",  .name = "\\BaseNamedObjects\\sample"},
+        {.handle = 8, .type = "Mutant", .info = 3                           },
+    };
+    static const struct dumpgen_operation operations[] = {
+        {.handle = 8, .pid = 77, .tid = 78, .operation = 2, .depth = 3},
+    };
+    static const uint32_t user[] = {5, 21, 1, 2, 3, 1001, 0};
+    static const struct dumpgen_token tokens[] = {
+        {.id = 77, .user = user, .integrity = 0x3000, .administrator = 7},
+    };
     dumpgen_unloaded(d, modules, 1);
+    dumpgen_tables(d, tables, 1);
+    dumpgen_thread_infos(d, infos, 2);
+    dumpgen_handles(d, handles, 2);
+    dumpgen_operations(d, operations, 1);
+    dumpgen_tokens(d, tokens, 1);
+    dumpgen_counters(d, 2, 0x1F);
+    dumpgen_system_memory(d);
+    dumpgen_raw(d, 10, "a comment", 10);
+    dumpgen_stream(d, 11);
+    dumpgen_text16(d, "a wide comment", 15);
+    dumpgen_stream_end(d);
+    dumpgen_raw(d, 20, "var x", 5);
     dumpgen_pages(d, pages, 3);
     dumpgen_crashpad(d, simple, 2, objects, 1, 0xFF00000000000000);
 }
@@ -189,7 +213,10 @@ struct fb_span dumpgen_sample(struct dumpgen *d, enum fb_arch arch, bool linux_o
                                                .csd = linux_os ? "Linux 5.10.28-1 #1 SMP x86_64"
                                                                : "Service Pack 1",
                                                .vendor = "GenuineIntel"});
-    dumpgen_misc(d, 77, 1699999990);
+    if (linux_os)
+        dumpgen_misc(d, 77, 1699999990);
+    else
+        dumpgen_misc_full(d, 1364, 0x3F7);
     dumpgen_modules(d, modules, 2);
     dumpgen_threads(d, threads, 2);
     dumpgen_names(d, threads, 2);

@@ -9,6 +9,7 @@
 #pragma once
 #include "base/arena.h"
 #include "base/reader.h"
+#include "process.h"
 
 typedef uint64_t fb_addr; // an address in the process that crashed: compared, never followed
 
@@ -212,6 +213,10 @@ struct fb_thread {
     struct fb_regs regs;    // valid == 0 when there is no usable context
     const char *name;
     uint64_t last_error;  // Windows; UINT64_MAX when the TEB was not captured
+    uint64_t last_status; // NTSTATUS, likewise
+    fb_addr stack_base;   // Windows: the stack's high end, and how low its pages
+    fb_addr stack_limit;  // reach; 0 when the TEB was not captured
+    struct fb_thread_info info;
     fb_addr shadow_stack; // CET's shadow-stack pointer; 0: unknown
 };
 struct fb_threads {
@@ -264,8 +269,18 @@ struct fb_dump {
     uint32_t pid;           // 0 when unknown
     uint32_t process_start; // unix seconds, 0 when unknown
     struct fb_modules modules;
+    struct fb_misc misc;
     const struct fb_unloaded *unloaded;
     size_t n_unloaded;
+    const char *comment, *comment_wide; // that the writer was asked to add, ANSI and UTF-16
+    const struct fb_handle *handles;
+    size_t n_handles;
+    const struct fb_handle_operation *handle_operations;
+    size_t n_handle_operations;
+    const struct fb_token *tokens;
+    size_t n_tokens;
+    struct fb_vm_counters counters;
+    struct fb_system_memory system_memory;
     struct fb_memory memory;
     struct fb_pages pages;
     struct fb_threads threads;

@@ -210,6 +210,7 @@ static void put_thread(const struct fb_json_document *d, const char *key, size_t
         put_frame(d, i, &stack->v[i], crashing_copy && i == 0);
     fb_json_close(d->t, ']');
     fb_json_string(d->t, "stop", stack->stop);
+    fb_json_thread_info(d, thread);
     fb_json_close(d->t, '}');
 }
 
@@ -305,6 +306,7 @@ const char *fb_analysis_json(const struct fb_analysis *a, const struct fb_symbol
     put_linux(&d);
     put_threads(&d);
     put_modules(&d);
+    fb_json_handles(&d);
     fb_json_ours(&d);
     fb_json_close(&text, '}');
     return fb_text_close(&text, arena);

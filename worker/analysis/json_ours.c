@@ -3,11 +3,30 @@
  * in it, the judgement, the keys, and what the client and the process said.
  */
 #include "json_parts.h"
+#include "minidump/minidump.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
 /* --- the dump ----------------------------------------------------------------------- */
+
+/* Those nobody reads are listed, too: what a writer took the trouble to add may be wanted. */
+static void put_streams(const struct fb_json_document *d)
+{
+    const struct fb_dump *dump = &d->a->dump;
+    fb_json_open(d->t, "streams", '[');
+    for (size_t i = 0; i < dump->n_streams; i++) {
+        const struct fb_stream_row *row = &dump->streams[i];
+        if (row->type == 0)
+            continue; // filler
+        fb_json_open(d->t, NULL, '{');
+        fb_json_number(d->t, "type", row->type);
+        fb_json_string(d->t, "name", fb_minidump_stream_name(row->type));
+        fb_json_number(d->t, "size", row->size);
+        fb_json_close(d->t, '}');
+    }
+    fb_json_close(d->t, ']');
+}
 
 static void put_dump(const struct fb_json_document *d)
 {
@@ -21,6 +40,7 @@ static void put_dump(const struct fb_json_document *d)
     fb_json_string(d->t, "kind", "minidump");
     fb_json_string(d->t, "writer", a->dump.writer);
     fb_json_number(d->t, "time", a->dump.time);
+    put_streams(d);
     fb_json_close(d->t, '}');
     fb_json_decimal(d->t, "completeness", a->dump.completeness);
 }
@@ -213,6 +233,7 @@ void fb_json_ours(const struct fb_json_document *d)
 {
     put_dump(d);
     put_notes(d);
+    fb_json_process(d);
     put_exploitability(d);
     put_keys(d);
     put_annotations(d);

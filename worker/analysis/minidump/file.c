@@ -152,11 +152,18 @@ static const struct {
     {FB_MD_THREAD_INFO_LIST,     fb_md_thread_info,    NULL,                  NULL},
     {FB_MD_THREAD_NAMES,         fb_md_thread_names,   NULL,                  NULL},
     {FB_MD_EXCEPTION,            fb_md_exception,      fb_md_crashing,        NULL},
+    {FB_MD_COMMENT_A,            fb_md_comment,        NULL,                  NULL},
+    {FB_MD_COMMENT_W,            fb_md_comment_wide,   NULL,                  NULL},
+    {FB_MD_HANDLE_DATA,          fb_md_handles,        NULL,                  NULL},
+    {FB_MD_HANDLE_OPERATION_LIST, fb_md_handle_operations, NULL,              NULL},
+    {FB_MD_TOKEN,                fb_md_tokens,         NULL,                  NULL},
+    {FB_MD_SYSTEM_MEMORY_INFO,   fb_md_system_memory,  NULL,                  NULL},
+    {FB_MD_VM_COUNTERS,          fb_md_vm_counters,    NULL,                  NULL},
     {FB_MD_ASSERTION,            fb_md_assertion,      NULL,                  NULL},
     {FB_MD_MAC_CRASH_INFO,       fb_md_mac_crash_info, NULL,                  NULL},
     {FB_MD_LINUX_CPUINFO,        fb_md_cpuinfo,        NULL,                  NULL},
     {FB_MD_LINUX_STATUS,         fb_md_status,         NULL,                  NULL},
-    {FB_MD_LINUX_LSB,            fb_md_lsb,            fb_md_last_errors,     NULL},
+    {FB_MD_LINUX_LSB,            fb_md_lsb,            fb_md_tebs,     NULL},
 };
 // clang-format on
 

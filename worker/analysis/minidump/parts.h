@@ -25,6 +25,8 @@ enum {
     FB_MD_XSAVE_MAX = 16384,
     FB_MD_CONTEXT_MAX = 1232 + FB_MD_XSAVE_MAX,
     FB_MD_ANNOTATIONS_MAX = 4096,
+    FB_MD_HANDLES_MAX = 65536, // and operations on them
+    FB_MD_TOKENS_MAX = 4096,
     FB_MD_ENTRY_MAX = 65536, // declared entry size of the newer lists
     FB_MD_TEXT_FREE = 65536, // texts may always take this much; see text_left
 };
@@ -44,9 +46,12 @@ enum {
     X(MISC_INFO, 15)                                                                           \
     X(MEMORY_INFO_LIST, 16)                                                                    \
     X(THREAD_INFO_LIST, 17)                                                                    \
+    X(HANDLE_OPERATION_LIST, 18)                                                               \
     X(TOKEN, 19)                                                                               \
+    X(JAVASCRIPT_DATA, 20)                                                                     \
     X(SYSTEM_MEMORY_INFO, 21)                                                                  \
     X(VM_COUNTERS, 22)                                                                         \
+    X(IPT_TRACE, 23)                                                                           \
     X(THREAD_NAMES, 24)                                                                        \
     X(WINE, 0xFFF0)                                                                            \
     X(CRASHPAD_INFO, 0x43500001)                                                               \
@@ -152,7 +157,9 @@ typedef struct fb_err fb_md_part(struct fb_md *m, struct fb_md_stream s);
 fb_md_part fb_md_system, fb_md_misc, fb_md_modules, fb_md_unloaded, fb_md_threads,
     fb_md_thread_info, fb_md_thread_names, fb_md_memory_list, fb_md_memory64_list,
     fb_md_memory_info, fb_md_function_tables, fb_md_exception, fb_md_crashpad, fb_md_breakpad,
-    fb_md_assertion, fb_md_cpuinfo, fb_md_status, fb_md_lsb, fb_md_maps, fb_md_mac_crash_info;
+    fb_md_comment, fb_md_comment_wide, fb_md_handles, fb_md_handle_operations, fb_md_tokens,
+    fb_md_system_memory, fb_md_vm_counters, fb_md_assertion, fb_md_cpuinfo, fb_md_status,
+    fb_md_lsb, fb_md_maps, fb_md_mac_crash_info;
 
 /** Architecture and system, when SystemInfo is missing or silent: from the other streams. */
 void fb_md_guess_system(struct fb_md *m);
@@ -165,9 +172,9 @@ const char *fb_md_pe_code_id(struct fb_md *m, uint32_t timestamp, uint64_t size)
 /** Put all regions in order: both lists and the thread stacks. */
 void fb_md_memory(struct fb_md *m);
 /** What threads need memory for: registers, stacks of which only the address is
- * known, last errors. */
+ * known, and what Windows keeps in a thread's own block. */
 void fb_md_thread_contexts(struct fb_md *m);
-void fb_md_last_errors(struct fb_md *m);
+void fb_md_tebs(struct fb_md *m);
 /** Index of the thread with that id; SIZE_MAX when there is none. */
 size_t fb_md_thread_by_id(const struct fb_md *m, uint32_t id);
 /** Choose the crashing thread and give it the registers of the exception. */

@@ -1,6 +1,6 @@
 /*
- * worker/analysis/minidump/threads.c -- the threads: ids, stacks, registers, names, and the
- * last error of each, which Windows keeps beside the stack.
+ * worker/analysis/minidump/threads.c -- the threads: ids, stacks, registers and names. What
+ * only Windows knows of them is in thread_info.c.
  *
  * The list is read before the memory, since its stacks are part of it; what threads need the
  * memory for is done afterwards.
@@ -9,9 +9,7 @@
 
 #include "base/sort.h"
 
-enum { ENTRY_SIZE = 48, NAME_SIZE = 12, INFO_SIZE = 64 };
-enum { INFO_CONTEXT_INVALID = 0x10 };
-enum { LAST_ERROR_32 = 0x34, LAST_ERROR_64 = 0x68 }; // in the TEB
+enum { ENTRY_SIZE = 48, NAME_SIZE = 12 };
 
 static struct fb_span context_at(struct fb_md *m, struct fb_md_location at)
 {
@@ -30,7 +28,7 @@ static void read_thread(struct fb_md *m, struct fb_reader r, struct fb_thread *t
     thread->stack_start = fb_md_address(m, fb_read_u64(&r));
     struct fb_md_location stack = fb_md_location(&r);
     thread->context = context_at(m, fb_md_location(&r));
-    thread->last_error = UINT64_MAX;
+    thread->last_error = thread->last_status = UINT64_MAX;
     if (stack.rva == 0 || stack.size == 0)
         return; // perhaps in a memory list
     thread->stack = fb_span_clip(m->file, stack.rva, stack.size);
@@ -137,38 +135,6 @@ void fb_md_thread_contexts(struct fb_md *m)
         if (thread->stack.n == 0)
             find_stack(m, thread);
     }
-}
-
-void fb_md_last_errors(struct fb_md *m)
-{
-    if (m->dump->system.os != FB_WINDOWS)
-        return;
-    fb_addr at = fb_md_is_32bit(m) ? LAST_ERROR_32 : LAST_ERROR_64;
-    for (size_t i = 0; i < m->dump->threads.n; i++) {
-        struct fb_thread *thread = &m->dump->threads.v[i];
-        uint64_t error;
-        if (thread->teb != 0 && fb_memory_read(&m->dump->memory, thread->teb + at, 4, &error))
-            thread->last_error = error;
-    }
-}
-
-struct fb_err fb_md_thread_info(struct fb_md *m, struct fb_md_stream s)
-{
-    struct fb_md_list list;
-    struct fb_err err = fb_md_sized_list(m, s, 4, INFO_SIZE, FB_MD_THREADS_MAX, &list);
-    if (fb_failed(err))
-        return err;
-    for (size_t i = 0; i < list.n; i++) {
-        struct fb_reader r = fb_md_entry(m, &list, i);
-        size_t thread = fb_md_thread_by_id(m, fb_read_u32(&r));
-        if ((fb_read_u32(&r) & INFO_CONTEXT_INVALID) == 0 || thread == SIZE_MAX)
-            continue;
-        m->dump->threads.v[thread].regs.valid = 0;
-        m->dump->threads.v[thread].shadow_stack = 0;
-        fb_note(m->notes, FB_NOTE_BAD_CONTEXT, "the writer could not read a thread's context",
-                r.in.off);
-    }
-    return FB_NO_ERR;
 }
 
 struct fb_err fb_md_thread_names(struct fb_md *m, struct fb_md_stream s)
