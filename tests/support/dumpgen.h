@@ -104,6 +104,15 @@ struct dumpgen_token {
     uint32_t administrator; // attributes of the group; 0: not in it
     uint32_t size;          // instead of the true one; 0: the true one
 };
+struct dumpgen_mac_record {
+    uint32_t version;
+    const char *strings[5]; // module, message, signature, backtrace, message 2
+    uint32_t cut;           // leave out that many bytes at the end
+};
+struct dumpgen_linked {
+    uint64_t address;
+    const char *name;
+};
 struct dumpgen_exception {
     uint32_t thread, code, flags;
     uint64_t nested, address;
@@ -157,6 +166,13 @@ void dumpgen_tokens(struct dumpgen *d, const struct dumpgen_token *v, size_t n);
 /** Counters whose fields are 1000, 2000, ... in their order, of revision 1 or 2. */
 void dumpgen_counters(struct dumpgen *d, uint16_t revision, uint16_t flags);
 void dumpgen_system_memory(struct dumpgen *d);
+/** Pairs of words of 4 or 8 bytes. */
+void dumpgen_auxv(struct dumpgen *d, const uint64_t *v, size_t n, size_t word);
+/** The loader's list; `padded` as 64-bit Breakpad lays it out. */
+void dumpgen_loader(struct dumpgen *d, const struct dumpgen_linked *v, size_t n, size_t word,
+                    bool padded);
+void dumpgen_mac_records(struct dumpgen *d, const struct dumpgen_mac_record *v, size_t n);
+void dumpgen_boot_args(struct dumpgen *d, const char *args);
 void dumpgen_text16(struct dumpgen *d, const char *ascii, size_t units);
 void dumpgen_exception(struct dumpgen *d, const struct dumpgen_exception *e);
 void dumpgen_breakpad(struct dumpgen *d, uint32_t validity, uint32_t requesting);

@@ -80,6 +80,7 @@ static const char maps[] =
     "00610000-00611000 rw-p 00010000 08:01 42    /usr/bin/sample program (deleted)\n"
     "00611000-00632000 rw-p 00000000 00:00 0     [heap]\n"
     "7ffe0000-7fff0000 rw-p 00000000 00:00 0     [stack]\n"
+    "7ffa0000-7ffa2000 r-xp 00000000 08:01 43    /lib/not listed.so\n"
     "7fff1000-7fff2000 r-xp 00000000 00:00 0     [vds";
 static const char status[] = "Name:\tsample\nTgid:\t77\nPid:\t77\nPPid:\t1\n";
 static const char lsb[] = "DISTRIB_ID=Debian\nDISTRIB_RELEASE=12\n"
@@ -97,8 +98,38 @@ static void put_assertion(struct dumpgen *d)
     dumpgen_stream_end(d);
 }
 
-static void put_linux(struct dumpgen *d)
+static const char command_line[] = "/usr/bin/sample program\0--user=me\0file";
+static const char environment[] = "PATH=/bin\0SECRET=s\0";
+static const char limits[] =
+    "Limit                     Soft Limit           Hard Limit           Units     \n"
+    "Max cpu time              unlimited            unlimited            seconds   \n"
+    "Max nice priority         0                    0                    \n";
+
+/* And what Mozilla's writer for macOS adds, so that it stands in some sample. */
+static void put_mac(struct dumpgen *d)
 {
+    static const struct dumpgen_mac_record records[] = {
+        {5, {"/usr/lib/dyld", "Library not loaded", "sig", "0 a", "more"}, 0},
+        {1, {"/usr/lib/libc", NULL, NULL, NULL, NULL},                     0},
+    };
+    dumpgen_mac_records(d, records, 2);
+    dumpgen_boot_args(d, "-v keepsyms=1");
+    dumpgen_raw(d, 0x4D7A0004, "[\"e\"]", 5);
+}
+
+static void put_linux(struct dumpgen *d, size_t word)
+{
+    static const uint64_t auxv[] = {3, 0x400040, 9, 0x401000, 33, 0x7fff1000, 0, 0};
+    static const struct dumpgen_linked linked[] = {
+        {0,        ""       },
+        {0x7f0000, "libc.so"}
+    };
+    dumpgen_raw(d, 0x47670006, command_line, sizeof command_line);
+    dumpgen_raw(d, 0x47670007, environment, sizeof environment - 1);
+    dumpgen_auxv(d, auxv, 4, word);
+    dumpgen_loader(d, linked, 2, word, word == 8);
+    dumpgen_raw(d, 0x4D7A0003, limits, sizeof limits - 1);
+    put_mac(d);
     dumpgen_raw(d, 0x47670003, cpuinfo, sizeof cpuinfo - 1);
     dumpgen_raw(d, 0x47670004, status, sizeof status - 1);
     dumpgen_raw(d, 0x47670005, lsb, sizeof lsb - 1);
@@ -231,7 +262,7 @@ struct fb_span dumpgen_sample(struct dumpgen *d, enum fb_arch arch, bool linux_o
                              .regs = sample_regs(arch)
     });
     if (linux_os)
-        put_linux(d);
+        put_linux(d, fb_reg_names(arch)->word);
     else
         put_windows(d, modules);
     return dumpgen_end(d);

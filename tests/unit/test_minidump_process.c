@@ -278,11 +278,11 @@ static void sample_linux(void)
     CHECK("uname",
           dump->system.major == 5 && dump->system.minor == 10 && dump->system.build == 28);
     CHECK("maps",
-          dump->n_maps == 5 && dump->pages.n == 5 && dump->pages.source == FB_PAGES_MAPS);
+          dump->n_maps == 6 && dump->pages.n == 6 && dump->pages.source == FB_PAGES_MAPS);
     CHECK("maps", reading_same(dump->pages.v[1].name, "/usr/bin/sample program (deleted)"));
     CHECK("maps",
           dump->pages.v[0].kind == FB_PAGE_IMAGE && dump->pages.v[2].kind == FB_PAGE_HEAP);
-    CHECK("maps", dump->pages.v[3].kind == FB_PAGE_STACK &&
+    CHECK("maps", dump->pages.v[4].kind == FB_PAGE_STACK &&
                       dump->pages.v[0].access == (FB_PAGE_READ | FB_PAGE_EXECUTE));
     CHECK("lsb", dump->has_lsb && reading_same(dump->lsb.id, "Debian"));
     CHECK("lsb", reading_same(dump->lsb.description, "Debian GNU/Linux 12"));

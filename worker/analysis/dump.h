@@ -281,11 +281,18 @@ struct fb_dump {
     size_t n_tokens;
     struct fb_vm_counters counters;
     struct fb_system_memory system_memory;
+    struct fb_linux proc; // what Linux tells of it
+    const struct fb_mac_record *mac_records;
+    size_t n_mac_records;
+    const char *mac_boot_args;
+    const char *soft_errors;           // JSON of the writer, on what it could not do
+    const char *report_id, *client_id; // Crashpad's, as GUIDs
     struct fb_memory memory;
     struct fb_pages pages;
     struct fb_threads threads;
     size_t crashing; // index of the crashing, else the requesting thread; SIZE_MAX: none
     bool requested;  // `crashing` only requested the dump: nothing crashed
+    size_t writing;  // index of the thread that wrote the dump; SIZE_MAX: unknown
     struct fb_exception exception;
     struct fb_bugcheck bugcheck;
     const struct fb_function_table *function_tables; // in address order

@@ -98,7 +98,8 @@ static void put_system(const struct fb_json_document *d)
     fb_json_string(d->t, "cpu_arch", arch[s->arch]);
     fb_json_string(d->t, "cpu_info", s->cpu_info);
     fb_json_number(d->t, "cpu_count", s->cpu_count);
-    fb_json_null(d->t, "cpu_microcode_version");
+    fb_json_hex(d->t, "cpu_microcode_version", d->a->dump.proc.microcode, 1,
+                d->a->dump.proc.has_microcode);
     fb_json_close(d->t, '}');
 }
 
@@ -307,6 +308,7 @@ const char *fb_analysis_json(const struct fb_analysis *a, const struct fb_symbol
     put_threads(&d);
     put_modules(&d);
     fb_json_handles(&d);
+    fb_json_mac(&d);
     fb_json_ours(&d);
     fb_json_close(&text, '}');
     return fb_text_close(&text, arena);

@@ -40,6 +40,8 @@ static void put_dump(const struct fb_json_document *d)
     fb_json_string(d->t, "kind", "minidump");
     fb_json_string(d->t, "writer", a->dump.writer);
     fb_json_number(d->t, "time", a->dump.time);
+    if (a->dump.writing < a->dump.threads.n)
+        fb_json_number(d->t, "writing_thread", a->dump.threads.v[a->dump.writing].id);
     put_streams(d);
     fb_json_close(d->t, '}');
     fb_json_decimal(d->t, "completeness", a->dump.completeness);

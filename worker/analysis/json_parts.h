@@ -28,5 +28,6 @@ void fb_json_ours(const struct fb_json_document *d);
 /** Fields of a thread that only Windows has; nothing when there are none. */
 void fb_json_thread_info(const struct fb_json_document *d, const struct fb_thread *thread);
 void fb_json_handles(const struct fb_json_document *d);
+void fb_json_mac(const struct fb_json_document *d);
 /** Times, rights, memory and the rest, as one object. */
 void fb_json_process(const struct fb_json_document *d);

@@ -190,6 +190,144 @@ static void put_operations(const struct fb_json_document *d)
     fb_json_close(d->t, ']');
 }
 
+/* --- Linux -------------------------------------------------------------------------- */
+
+static void put_number(const struct fb_json_document *d, const char *key, uint64_t value)
+{
+    if (value != 0)
+        fb_json_number(d->t, key, value);
+}
+
+static void put_words(const struct fb_json_document *d, const char *key, const char *const *v,
+                      size_t n)
+{
+    if (n == 0)
+        return;
+    fb_json_open(d->t, key, '[');
+    for (size_t i = 0; i < n; i++)
+        fb_json_string(d->t, NULL, v[i]);
+    fb_json_close(d->t, ']');
+}
+
+static void put_auxv(const struct fb_json_document *d)
+{
+    static const struct {
+        uint64_t tag;
+        const char *name;
+    } names[] = {
+        {3,  "phdr"        },
+        {5,  "phnum"       },
+        {6,  "page_size"   },
+        {7,  "base"        },
+        {9,  "entry"       },
+        {16, "hwcap"       },
+        {23, "secure"      },
+        {26, "hwcap2"      },
+        {33, "sysinfo_ehdr"},
+    };
+    const struct fb_linux *proc = &d->a->dump.proc;
+    if (proc->n_auxv == 0)
+        return;
+    fb_json_open(d->t, "auxv", '{');
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        for (size_t k = 0; k < proc->n_auxv; k++)
+            if (proc->auxv[k].tag == names[i].tag) {
+                fb_json_address(d, names[i].name, proc->auxv[k].value, true);
+                break;
+            }
+    fb_json_close(d->t, '}');
+}
+
+static void put_limits(const struct fb_json_document *d)
+{
+    const struct fb_linux *proc = &d->a->dump.proc;
+    if (proc->n_limits == 0)
+        return;
+    fb_json_open(d->t, "limits", '[');
+    for (size_t i = 0; i < proc->n_limits; i++) {
+        fb_json_open(d->t, NULL, '{');
+        fb_json_string(d->t, "name", proc->limits[i].name);
+        fb_json_string(d->t, "soft", proc->limits[i].soft);
+        fb_json_string(d->t, "hard", proc->limits[i].hard);
+        fb_json_string(d->t, "unit", proc->limits[i].unit);
+        fb_json_close(d->t, '}');
+    }
+    fb_json_close(d->t, ']');
+}
+
+static void put_loader(const struct fb_json_document *d)
+{
+    const struct fb_linux *proc = &d->a->dump.proc;
+    if (!proc->has_loader)
+        return;
+    fb_json_open(d->t, "loader", '{');
+    fb_json_address(d, "base", proc->loader_base, true);
+    fb_json_address(d, "break", proc->loader_break, true);
+    fb_json_address(d, "dynamic", proc->loader_dynamic, true);
+    fb_json_open(d->t, "linked", '[');
+    for (size_t i = 0; i < proc->n_linked; i++) {
+        fb_json_open(d->t, NULL, '{');
+        fb_json_address(d, "address", proc->linked[i].address, true);
+        fb_json_string(d->t, "name", proc->linked[i].name);
+        fb_json_close(d->t, '}');
+    }
+    fb_json_close(d->t, ']');
+    fb_json_close(d->t, '}');
+}
+
+static void put_proc(const struct fb_json_document *d)
+{
+    const struct fb_linux *proc = &d->a->dump.proc;
+    put_text(d, "state", proc->state);
+    put_number(d, "parent_pid", proc->parent);
+    put_number(d, "tracer_pid", proc->tracer);
+    put_number(d, "threads", proc->threads);
+    put_number(d, "seccomp", proc->seccomp);
+    put_number(d, "vm_peak", proc->vm_peak);
+    put_number(d, "vm_size", proc->vm_size);
+    put_number(d, "rss_peak", proc->vm_rss_peak);
+    put_number(d, "rss", proc->vm_rss);
+    put_number(d, "swap", proc->vm_swap);
+    put_words(d, "arguments", proc->arguments, proc->n_arguments);
+    put_words(d, "environment", proc->environment, proc->n_environment);
+    put_auxv(d);
+    put_limits(d);
+    put_loader(d);
+}
+
+/* --- macOS -------------------------------------------------------------------------- */
+
+static void put_mac_record(const struct fb_json_document *d, const struct fb_mac_record *r)
+{
+    fb_json_open(d->t, NULL, '{');
+    fb_json_hex(d->t, "thread", r->thread, 1, r->has_thread);
+    fb_json_hex(d->t, "dialog_mode", r->dialog_mode, 1, r->has_thread);
+    fb_json_hex(d->t, "abort_cause", r->abort_cause, 1, r->has_abort_cause);
+    fb_json_string(d->t, "module", r->module);
+    fb_json_string(d->t, "message", r->message);
+    fb_json_string(d->t, "signature_string", r->signature);
+    fb_json_string(d->t, "backtrace", r->backtrace);
+    fb_json_string(d->t, "message2", r->message2);
+    fb_json_close(d->t, '}');
+}
+
+/* Fields of minidump-stackwalk: left out where the dump has none. */
+void fb_json_mac(const struct fb_json_document *d)
+{
+    const struct fb_dump *dump = &d->a->dump;
+    if (dump->n_mac_records != 0) {
+        fb_json_open(d->t, "mac_crash_info", '{');
+        fb_json_number(d->t, "num_records", dump->n_mac_records);
+        fb_json_open(d->t, "records", '[');
+        for (size_t i = 0; i < dump->n_mac_records; i++)
+            put_mac_record(d, &dump->mac_records[i]);
+        fb_json_close(d->t, ']');
+        fb_json_close(d->t, '}');
+    }
+    put_text(d, "mac_boot_args", dump->mac_boot_args);
+    put_words(d, "soft_errors", &dump->soft_errors, dump->soft_errors != NULL);
+}
+
 void fb_json_process(const struct fb_json_document *d)
 {
     fb_json_open(d->t, "process", '{');
@@ -198,6 +336,9 @@ void fb_json_process(const struct fb_json_document *d)
     put_counters(d);
     put_system_memory(d);
     put_operations(d);
+    put_proc(d);
+    put_text(d, "report_id", d->a->dump.report_id);
+    put_text(d, "client_id", d->a->dump.client_id);
     put_text(d, "comment", d->a->dump.comment);
     put_text(d, "comment_wide", d->a->dump.comment_wide);
     fb_json_close(d->t, '}');

@@ -89,3 +89,43 @@ struct fb_system_memory {
     uint32_t page_size; // bytes; the rest counts pages
     uint64_t physical, available, committed, commit_limit, commit_peak;
 };
+
+/* --- Linux and Android -------------------------------------------------------------- */
+
+struct fb_auxv { // what the kernel told the program when it began
+    uint64_t tag, value;
+};
+struct fb_limit { // as in /proc/PID/limits: "unlimited" or a number
+    const char *name, *soft, *hard, *unit;
+};
+struct fb_linked { // an entry of the loader's list
+    uint64_t address, dynamic;
+    const char *name;
+};
+struct fb_linux {
+    const char *state; // of the process, as /proc says: "t (tracing stop)"
+    uint32_t parent, tracer, threads, seccomp;
+    uint64_t vm_peak, vm_size, vm_rss_peak, vm_rss, vm_swap; // bytes; 0: not told
+    bool has_microcode;
+    uint64_t microcode;
+    const char *const *arguments; // values of options, and what is no option, are "*"
+    size_t n_arguments;
+    const char *const *environment; // names alone
+    size_t n_environment;
+    const struct fb_auxv *auxv;
+    size_t n_auxv;
+    const struct fb_limit *limits;
+    size_t n_limits;
+    bool has_loader;
+    uint64_t loader_base, loader_break, loader_dynamic;
+    const struct fb_linked *linked;
+    size_t n_linked;
+};
+
+/* --- macOS and iOS ------------------------------------------------------------------ */
+
+struct fb_mac_record { // what one image left in its __crash_info; NULL and 0: nothing
+    bool has_thread, has_abort_cause; // since versions 4 and 5
+    uint64_t thread, dialog_mode, abort_cause;
+    const char *module, *message, *signature, *backtrace, *message2;
+};

@@ -147,6 +147,7 @@ static const struct {
     {FB_MD_MEMORY_LIST,          fb_md_memory_list,    NULL,                  NULL},
     {FB_MD_MEMORY64_LIST,        fb_md_memory64_list,  fb_md_memory,          NULL},
     {FB_MD_MEMORY_INFO_LIST,     fb_md_memory_info,    NULL,                  NULL},
+    {FB_MD_LINUX_AUXV,           fb_md_auxv,           NULL,                  NULL},
     {FB_MD_LINUX_MAPS,           fb_md_maps,           fb_md_thread_contexts, NULL},
     {FB_MD_FUNCTION_TABLE,       fb_md_function_tables, NULL,                 NULL},
     {FB_MD_THREAD_INFO_LIST,     fb_md_thread_info,    NULL,                  NULL},
@@ -163,7 +164,13 @@ static const struct {
     {FB_MD_MAC_CRASH_INFO,       fb_md_mac_crash_info, NULL,                  NULL},
     {FB_MD_LINUX_CPUINFO,        fb_md_cpuinfo,        NULL,                  NULL},
     {FB_MD_LINUX_STATUS,         fb_md_status,         NULL,                  NULL},
-    {FB_MD_LINUX_LSB,            fb_md_lsb,            fb_md_tebs,     NULL},
+    {FB_MD_LINUX_LSB,            fb_md_lsb,            NULL,                  NULL},
+    {FB_MD_LINUX_COMMAND_LINE,   fb_md_command_line,   NULL,                  NULL},
+    {FB_MD_LINUX_ENVIRONMENT,    fb_md_environment,    NULL,                  NULL},
+    {FB_MD_LINUX_DSO_DEBUG,      fb_md_dso_debug,      NULL,                  NULL},
+    {FB_MD_LINUX_LIMITS,         fb_md_limits,         NULL,                  NULL},
+    {FB_MD_MAC_BOOT_ARGS,        fb_md_boot_args,      NULL,                  NULL},
+    {FB_MD_SOFT_ERRORS,          fb_md_soft_errors,    fb_md_tebs,            NULL},
 };
 // clang-format on
 
@@ -182,8 +189,11 @@ static void read_streams(struct fb_md *m)
 struct fb_err fb_minidump_read(struct fb_span file, struct fb_arena *arena,
                                struct fb_notes *notes, struct fb_dump *out)
 {
-    *out = (struct fb_dump){
-        .file = file, .writer = "unknown", .modules.main = SIZE_MAX, .crashing = SIZE_MAX};
+    *out = (struct fb_dump){.file = file,
+                            .writer = "unknown",
+                            .modules.main = SIZE_MAX,
+                            .crashing = SIZE_MAX,
+                            .writing = SIZE_MAX};
     struct fb_md m = {.file = file,
                       .arena = arena,
                       .notes = notes,

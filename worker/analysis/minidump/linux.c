@@ -6,47 +6,37 @@
 
 enum { VALUE_MAX = 512 };
 
-static bool is_blank(uint8_t c) { return c == ' ' || c == '\t' || c == '"' || c == '\r'; }
-
-static struct fb_span trim(struct fb_span s)
-{
-    while (s.n != 0 && is_blank(s.p[s.n - 1]))
-        s.n--;
-    while (s.n != 0 && is_blank(s.p[0]))
-        s = fb_span_sub(s, 1, s.n - 1);
-    return s;
-}
-
-/* The value of the first line "name = value" or "name: value". */
-static struct fb_span value_of(struct fb_span text, const char *name, char separator)
-{
-    while (text.n != 0) {
-        const uint8_t *nl = memchr(text.p, '\n', text.n);
-        size_t n = nl != NULL ? (size_t)(nl - text.p) : text.n;
-        const uint8_t *sep = n != 0 ? memchr(text.p, separator, n) : NULL;
-        size_t k = sep != NULL ? (size_t)(sep - text.p) : 0;
-        struct fb_span key = trim(fb_span_sub(text, 0, k));
-        if (key.n != 0 && key.n == strlen(name) && memcmp(key.p, name, key.n) == 0)
-            return trim(fb_span_sub(text, k + 1, n - k - 1));
-        text = fb_span_sub(text, n + 1, text.n - n - (nl != NULL));
-    }
-    return text;
-}
-
 static const char *text_of(struct fb_md *m, struct fb_span text, const char *const *names,
                            char separator)
 {
     for (; *names != NULL; names++) {
-        struct fb_span value = value_of(text, *names, separator);
+        struct fb_span value = fb_md_value_of(text, *names, separator);
         if (value.n != 0)
             return fb_md_text8(m, value, VALUE_MAX);
     }
     return NULL;
 }
 
+static void read_microcode(struct fb_md *m, struct fb_span cpuinfo)
+{
+    struct fb_span text = fb_md_value_of(cpuinfo, "microcode", ':');
+    struct fb_linux *proc = &m->dump->proc;
+    if (text.n < 3 || text.p[0] != '0' || text.p[1] != 'x')
+        return;
+    for (size_t i = 2; i < text.n && i < 18; i++) {
+        const char *digit = strchr("0123456789abcdef", text.p[i]);
+        if (digit == NULL || *digit == 0)
+            return;
+        proc->microcode =
+            proc->microcode << 4 | (uint64_t)(*digit <= '9' ? *digit - '0' : *digit - 'a' + 10);
+    }
+    proc->has_microcode = true;
+}
+
 struct fb_err fb_md_cpuinfo(struct fb_md *m, struct fb_md_stream s)
 {
     static const char *const names[] = {"model name", "Hardware", "Processor", NULL};
+    read_microcode(m, s.bytes);
     const char *model = text_of(m, s.bytes, names, ':');
     struct fb_system *sys = &m->dump->system;
     if (model == NULL)
@@ -60,14 +50,33 @@ struct fb_err fb_md_cpuinfo(struct fb_md *m, struct fb_md_stream s)
     return FB_NO_ERR;
 }
 
+static uint64_t status_bytes(struct fb_span text, const char *name)
+{
+    uint64_t kilobytes = fb_md_decimal(fb_md_value_of(text, name, ':'));
+    return kilobytes <= UINT64_MAX / 1024 ? kilobytes * 1024 : 0;
+}
+static uint32_t status_id(struct fb_span text, const char *name)
+{
+    uint64_t v = fb_md_decimal(fb_md_value_of(text, name, ':'));
+    return v <= UINT32_MAX ? (uint32_t)v : 0;
+}
+
 struct fb_err fb_md_status(struct fb_md *m, struct fb_md_stream s)
 {
-    struct fb_span text = value_of(s.bytes, "Pid", ':');
-    uint64_t pid = 0;
-    for (size_t i = 0; i < text.n && text.p[i] >= '0' && text.p[i] <= '9'; i++)
-        pid = pid * 10 + (uint64_t)(text.p[i] - '0');
-    if (m->dump->pid == 0 && text.n <= 10 && pid <= UINT32_MAX)
-        m->dump->pid = (uint32_t)pid;
+    struct fb_linux *proc = &m->dump->proc;
+    proc->vm_peak = status_bytes(s.bytes, "VmPeak");
+    proc->vm_size = status_bytes(s.bytes, "VmSize");
+    proc->vm_rss_peak = status_bytes(s.bytes, "VmHWM");
+    proc->vm_rss = status_bytes(s.bytes, "VmRSS");
+    proc->vm_swap = status_bytes(s.bytes, "VmSwap");
+    static const char *const state[] = {"State", NULL};
+    proc->state = text_of(m, s.bytes, state, ':');
+    proc->parent = status_id(s.bytes, "PPid");
+    proc->tracer = status_id(s.bytes, "TracerPid");
+    proc->threads = status_id(s.bytes, "Threads");
+    proc->seccomp = status_id(s.bytes, "Seccomp");
+    if (m->dump->pid == 0)
+        m->dump->pid = status_id(s.bytes, "Pid");
     return FB_NO_ERR;
 }
 

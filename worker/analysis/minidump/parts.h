@@ -27,6 +27,7 @@ enum {
     FB_MD_ANNOTATIONS_MAX = 4096,
     FB_MD_HANDLES_MAX = 65536, // and operations on them
     FB_MD_TOKENS_MAX = 4096,
+    FB_MD_WORDS_MAX = 4096,  // of a command line, an environment, limits
     FB_MD_ENTRY_MAX = 65536, // declared entry size of the newer lists
     FB_MD_TEXT_FREE = 65536, // texts may always take this much; see text_left
 };
@@ -60,8 +61,15 @@ enum {
     X(LINUX_CPUINFO, 0x47670003)                                                               \
     X(LINUX_STATUS, 0x47670004)                                                                \
     X(LINUX_LSB, 0x47670005)                                                                   \
+    X(LINUX_COMMAND_LINE, 0x47670006)                                                          \
+    X(LINUX_ENVIRONMENT, 0x47670007)                                                           \
+    X(LINUX_AUXV, 0x47670008)                                                                  \
     X(LINUX_MAPS, 0x47670009)                                                                  \
-    X(MAC_CRASH_INFO, 0x4D7A0001)
+    X(LINUX_DSO_DEBUG, 0x4767000A)                                                             \
+    X(MAC_CRASH_INFO, 0x4D7A0001)                                                              \
+    X(MAC_BOOT_ARGS, 0x4D7A0002)                                                               \
+    X(LINUX_LIMITS, 0x4D7A0003)                                                                \
+    X(SOFT_ERRORS, 0x4D7A0004)
 #define X(name, number) FB_MD_##name = (number),
 enum fb_md_type { FB_MD_STREAMS(X) };
 #undef X
@@ -93,7 +101,9 @@ struct fb_md {
         uint32_t id, index;
     } * by_id; // threads by id, then by place: the first one of an id counts
     bool requesting_known;
-    uint32_t requesting;         // thread id, Breakpad
+    uint32_t requesting; // thread id, Breakpad
+    bool writing_known;
+    uint32_t writing;            // likewise
     struct fb_span xstate_table; // MiscInfo's: {offset, size} of each XSAVE feature
 };
 
@@ -136,6 +146,17 @@ const char *fb_md_last_component(const char *path);
 /** A copy of a text of ours. */
 const char *fb_md_keep(struct fb_md *m, const struct fb_text *text);
 
+/* --- lines.c: texts of lines and of words ------------------------- */
+
+struct fb_span fb_md_trim(struct fb_span s);
+struct fb_span fb_md_next_line(struct fb_span *rest);
+/** The value of the first line "name = value" or "name: value", trimmed; empty: none. */
+struct fb_span fb_md_value_of(struct fb_span text, const char *name, char separator);
+/** A decimal number at the start of `text`, 0 when there is none; UINT64_MAX: it is larger. */
+uint64_t fb_md_decimal(struct fb_span text);
+/** What stands before the first `end`, or all of it; `rest` goes on behind it. */
+struct fb_span fb_md_cut_at(struct fb_span *rest, int end);
+
 /* --- list.c ------------------------------------------------------------------------- */
 
 struct fb_md_list {
@@ -159,16 +180,22 @@ fb_md_part fb_md_system, fb_md_misc, fb_md_modules, fb_md_unloaded, fb_md_thread
     fb_md_memory_info, fb_md_function_tables, fb_md_exception, fb_md_crashpad, fb_md_breakpad,
     fb_md_comment, fb_md_comment_wide, fb_md_handles, fb_md_handle_operations, fb_md_tokens,
     fb_md_system_memory, fb_md_vm_counters, fb_md_assertion, fb_md_cpuinfo, fb_md_status,
-    fb_md_lsb, fb_md_maps, fb_md_mac_crash_info;
+    fb_md_lsb, fb_md_maps, fb_md_mac_crash_info, fb_md_command_line, fb_md_environment,
+    fb_md_auxv, fb_md_dso_debug, fb_md_limits, fb_md_boot_args, fb_md_soft_errors;
 
 /** Architecture and system, when SystemInfo is missing or silent: from the other streams. */
 void fb_md_guess_system(struct fb_md *m);
 void fb_md_guess_arch(struct fb_md *m, struct fb_span context);
+/** Put `n` more modules, in address order and on no other's addresses, among the others. */
+void fb_md_add_modules(struct fb_md *m, const struct fb_module *more, size_t n);
 /** CodeView and MISC records: debug file, debug id and code id of `module`. */
 void fb_md_identify(struct fb_md *m, struct fb_md_location codeview, struct fb_md_location misc,
                     struct fb_module *module);
 /** The code id of a PE image. */
 const char *fb_md_pe_code_id(struct fb_md *m, uint32_t timestamp, uint64_t size);
+/** One more range of pages, for which there is room; and all of them in order. */
+void fb_md_add_page(struct fb_md *m, struct fb_page page, uint64_t at);
+void fb_md_sort_pages(struct fb_md *m);
 /** Put all regions in order: both lists and the thread stacks. */
 void fb_md_memory(struct fb_md *m);
 /** What threads need memory for: registers, stacks of which only the address is
