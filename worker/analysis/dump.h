@@ -30,6 +30,8 @@ typedef uint64_t fb_addr; // an address in the process that crashed: compared, n
     X(BAD_RANGE, "bad_range", "an address range is empty, wraps, or overlaps another")         \
     X(BAD_CONTEXT, "bad_context", "a CPU context has the wrong size or flags")                 \
     X(BYTE_ORDER, "byte_order", "the dump was written in the other byte order")                \
+    X(UNSUPPORTED, "unsupported",                                                              \
+      "something of a kind that is named but not used, such as contexts of a rare CPU")        \
     X(GUESSED, "guessed", "a value was missing and was inferred")                              \
     X(WALK, "walk", "a stack walk ended early")                                                \
     X(LIMIT, "limit", "a named limit was reached")
@@ -60,8 +62,9 @@ enum fb_os { FB_OS_UNKNOWN, FB_WINDOWS, FB_MACOS, FB_IOS, FB_LINUX, FB_ANDROID, 
 struct fb_system {
     enum fb_arch arch;
     enum fb_os os;
-    uint16_t arch_id;     // as recorded
-    uint32_t platform_id; // as recorded
+    const char *arch_name; // literal, of a CPU that is not walked; NULL: any other
+    uint16_t arch_id;      // as recorded
+    uint32_t platform_id;  // as recorded
     uint32_t major, minor, build;
     uint32_t cpu_count;
     const char *csd;      // service pack, build or uname text

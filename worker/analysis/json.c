@@ -95,7 +95,7 @@ static void put_system(const struct fb_json_document *d)
     fb_json_open(d->t, "system_info", '{');
     fb_json_string(d->t, "os", os[s->os]);
     put_os_version(d);
-    fb_json_string(d->t, "cpu_arch", arch[s->arch]);
+    fb_json_string(d->t, "cpu_arch", s->arch_name != NULL ? s->arch_name : arch[s->arch]);
     fb_json_string(d->t, "cpu_info", s->cpu_info);
     fb_json_number(d->t, "cpu_count", s->cpu_count);
     fb_json_hex(d->t, "cpu_microcode_version", d->a->dump.proc.microcode, 1,

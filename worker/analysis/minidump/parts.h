@@ -23,7 +23,9 @@ enum {
     FB_MD_VALUE_MAX = 65536,  // the same, of an annotation
     FB_MD_RECORD_MAX = 4096,  // CodeView and IMAGE_DEBUG_MISC
     FB_MD_XSAVE_MAX = 16384,
-    FB_MD_CONTEXT_MAX = 1232 + FB_MD_XSAVE_MAX,
+    FB_MD_AMD64_SIZE = 1232, // of a context
+    FB_MD_X86_SIZE = 716,
+    FB_MD_CONTEXT_MAX = FB_MD_AMD64_SIZE + FB_MD_XSAVE_MAX,
     FB_MD_ANNOTATIONS_MAX = 4096,
     FB_MD_HANDLES_MAX = 65536, // and operations on them
     FB_MD_TOKENS_MAX = 4096,
@@ -99,7 +101,9 @@ struct fb_md {
     uint32_t *module_order;                         // place in the list of module i of the file
     struct fb_md_by_id {
         uint32_t id, index;
-    } * by_id; // threads by id, then by place: the first one of an id counts
+    } * by_id;  // threads by id, then by place: the first one of an id counts
+    bool wow64; // a 32-bit process, in a dump as of a 64-bit one
+    bool context_noted, unflagged_noted; // once is enough of what holds for all contexts
     bool requesting_known;
     uint32_t requesting; // thread id, Breakpad
     bool writing_known;
@@ -211,6 +215,10 @@ struct fb_regs fb_md_context(enum fb_arch arch, struct fb_span context, bool big
                              bool *unflagged);
 /** The same, believed only if ip or sp lead somewhere; notes what is odd. */
 struct fb_regs fb_md_believed_context(struct fb_md *m, struct fb_span context);
+/** Find out whether the process ran 32-bit code on 64-bit Windows; if so, its CPU is x86. */
+void fb_md_wow64(struct fb_md *m);
+/** The registers that the 32-bit code of a thread had when it entered the system. */
+struct fb_regs fb_md_wow64_regs(struct fb_md *m, const struct fb_thread *thread);
 /** The shadow-stack pointer that the extended state of an AMD64 context holds; 0: none. */
 fb_addr fb_md_shadow_stack(struct fb_md *m, struct fb_span context);
 /** The last look at the whole: who wrote it, and how much of it there is. */

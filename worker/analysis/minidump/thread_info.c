@@ -73,18 +73,25 @@ static uint64_t field(const struct fb_md *m, fb_addr at, size_t n, uint64_t unkn
     return fb_memory_read(&m->dump->memory, at, n, &v) ? v : unknown;
 }
 
-static void read_teb(const struct fb_md *m, const struct teb *t, struct fb_thread *thread)
+static void read_teb(const struct fb_md *m, const struct teb *t, fb_addr teb,
+                     struct fb_thread *thread)
 {
-    thread->last_error = field(m, thread->teb + t->last_error, 4, UINT64_MAX);
+    thread->last_error = field(m, teb + t->last_error, 4, UINT64_MAX);
     if (thread->last_error == UINT64_MAX)
         return; // nearly always all of it, or nothing
-    thread->last_status = field(m, thread->teb + t->last_status, 4, UINT64_MAX);
-    fb_addr base = field(m, thread->teb + t->stack_base, t->word, 0);
-    fb_addr limit = field(m, thread->teb + t->stack_limit, t->word, 0);
+    thread->last_status = field(m, teb + t->last_status, 4, UINT64_MAX);
+    fb_addr base = field(m, teb + t->stack_base, t->word, 0);
+    fb_addr limit = field(m, teb + t->stack_limit, t->word, 0);
     if (limit < base) { // the page may hold anything
         thread->stack_base = base;
         thread->stack_limit = limit;
     }
+}
+
+/* The block of a 32-bit thread, which the first field of the 64-bit one leads to. */
+static fb_addr teb_of(const struct fb_md *m, const struct fb_thread *thread)
+{
+    return m->wow64 ? field(m, thread->teb, 8, 0) : thread->teb;
 }
 
 void fb_md_tebs(struct fb_md *m)
@@ -92,7 +99,9 @@ void fb_md_tebs(struct fb_md *m)
     if (m->dump->system.os != FB_WINDOWS)
         return;
     const struct teb *t = fb_md_is_32bit(m) ? &teb32 : &teb64;
-    for (size_t i = 0; i < m->dump->threads.n; i++)
-        if (m->dump->threads.v[i].teb != 0)
-            read_teb(m, t, &m->dump->threads.v[i]);
+    for (size_t i = 0; i < m->dump->threads.n; i++) {
+        fb_addr teb = teb_of(m, &m->dump->threads.v[i]);
+        if (teb != 0)
+            read_teb(m, t, teb, &m->dump->threads.v[i]);
+    }
 }

@@ -93,19 +93,52 @@ struct fb_err fb_md_threads(struct fb_md *m, struct fb_md_stream s)
 
 /* --- with the memory at hand -------------------------------------------------------- */
 
+static void note_once(struct fb_md *m, bool *noted, enum fb_note_code code, const char *what,
+                      uint64_t at)
+{
+    if (!*noted)
+        fb_note(m->notes, code, what, at);
+    *noted = true;
+}
+
+/* Why nothing can be made of a context. */
+static void note_bad(struct fb_md *m, struct fb_span context)
+{
+    bool unflagged = false;
+    if (m->dump->system.arch == FB_ARCH_OTHER) {
+        note_once(m, &m->context_noted, FB_NOTE_UNSUPPORTED,
+                  "contexts of a CPU that is not walked", context.off);
+        return;
+    }
+    for (enum fb_arch arch = FB_X86; arch < FB_ARCH_OTHER; arch++)
+        if (fb_md_context(arch, context, m->big, &unflagged).valid != 0 && !unflagged) {
+            fb_note(m->notes, FB_NOTE_BAD_CONTEXT, "a context is of another CPU", context.off);
+            return;
+        }
+    fb_note(m->notes, FB_NOTE_BAD_CONTEXT, "a context has the wrong size or flags",
+            context.off);
+}
+
 struct fb_regs fb_md_believed_context(struct fb_md *m, struct fb_span context)
 {
     bool unflagged = false;
-    if (m->dump->system.arch == FB_ARCH_UNKNOWN)
+    if (m->dump->system.arch == FB_ARCH_UNKNOWN && context.n != 0)
         fb_md_guess_arch(m, context);
-    struct fb_regs regs = fb_md_context(m->dump->system.arch, context, m->big, &unflagged);
-    if (context.n != 0 && (regs.valid == 0 || unflagged))
-        fb_note(m->notes, FB_NOTE_BAD_CONTEXT, "a context has the wrong size or flags",
-                context.off);
+    enum fb_arch arch = m->dump->system.arch;
+    if (m->wow64)
+        arch = context.n >= FB_MD_AMD64_SIZE ? FB_AMD64 : FB_X86;
+    struct fb_regs regs = fb_md_context(arch, context, m->big, &unflagged);
+    if (context.n != 0 && regs.valid == 0)
+        note_bad(m, context);
+    else if (unflagged)
+        note_once(m, &m->unflagged_noted, FB_NOTE_BAD_CONTEXT,
+                  "contexts do not say which registers are valid", context.off);
     bool leads_somewhere = fb_module_at(&m->dump->modules, fb_reg_ip(&regs)) != NULL ||
                            fb_memory_at(&m->dump->memory, fb_reg_sp(&regs), 1).n != 0;
     if (unflagged && !leads_somewhere)
         regs.valid = 0;
+    if (m->wow64 && regs.arch != FB_X86)
+        regs.valid = 0; // the thread was in the system; what its own code had is elsewhere
     return regs;
 }
 
@@ -128,11 +161,14 @@ static void find_stack(struct fb_md *m, struct fb_thread *thread)
 
 void fb_md_thread_contexts(struct fb_md *m)
 {
+    fb_md_wow64(m);
     for (size_t i = 0; i < m->dump->threads.n; i++) {
         struct fb_thread *thread = &m->dump->threads.v[i];
         thread->regs = fb_md_believed_context(m, thread->context);
+        if (m->wow64 && thread->regs.valid == 0)
+            thread->regs = fb_md_wow64_regs(m, thread);
         thread->shadow_stack = fb_md_shadow_stack(m, thread->context);
-        if (thread->stack.n == 0)
+        if (thread->stack.n == 0 || m->wow64)
             find_stack(m, thread);
     }
 }
