@@ -23,18 +23,16 @@ typedef uint64_t fb_addr; // an address in the process that crashed: compared, n
       "a stream stands twice; the first one that can be read counts")                          \
     X(MISSING_STREAM, "missing_stream", "a stream that every dump should have is not there")   \
     X(BAD_ITEM, "bad_item", "one item of a list could not be read")                            \
-    X(CUT_LIST, "cut_list",                                                                    \
-      "a list claims more items than its bytes can hold, or than the limit")                   \
+    X(CUT_LIST, "cut_list", "a list claims more items than its bytes can hold")                \
     X(DUPLICATE_ITEM, "duplicate_item", "two items claim the same identity; the first counts") \
     X(BAD_TEXT, "bad_text", "a text was not valid UTF-8 or UTF-16, or too long")               \
     X(BAD_RANGE, "bad_range", "an address range is empty, wraps, or overlaps another")         \
     X(BAD_CONTEXT, "bad_context", "a CPU context has the wrong size or flags")                 \
     X(BYTE_ORDER, "byte_order", "the dump was written in the other byte order")                \
-    X(UNSUPPORTED, "unsupported",                                                              \
-      "something of a kind that is named but not used, such as contexts of a rare CPU")        \
     X(GUESSED, "guessed", "a value was missing and was inferred")                              \
     X(WALK, "walk", "a stack walk ended early")                                                \
-    X(LIMIT, "limit", "a named limit was reached")
+    X(LIMIT, "limit", "a named limit was reached")                                             \
+    X(UNREAD, "unread", "a part of the dump is of a kind that is not read")
 #define X(code, name, meaning) FB_NOTE_##code,
 enum fb_note_code { FB_NOTE_CODES(X) FB_NOTE_COUNT };
 #undef X

@@ -31,10 +31,7 @@ static size_t count_items(struct fb_md *m, struct fb_md_location where, size_t s
 {
     struct fb_reader r = at(m, where);
     uint32_t claimed = fb_read_u32(&r);
-    size_t n = fb_read_room(&r, claimed, size);
-    if (n < claimed && where.size != 0)
-        fb_note(m->notes, FB_NOTE_CUT_LIST, "annotations claim more than there is", where.rva);
-    return n < FB_MD_ANNOTATIONS_MAX ? n : FB_MD_ANNOTATIONS_MAX;
+    return where.size != 0 ? fb_md_room(m, &r, claimed, size, FB_MD_ANNOTATIONS_MAX) : 0;
 }
 
 static void add(struct pairs *pairs, const char *name, const char *value)

@@ -11,36 +11,11 @@
 #include "minidump/parts.h"
 
 enum {
-    HEADER_SIZE = 32,
     ENTRY_SIZE = 12,
     VERSION_LOW = 0xA793,
     SIGNATURE = 0x504D444D,
     SIGNATURE_SWAPPED = 0x4D444D50,
 };
-
-/* What a collector is handed instead: said by name, since "not a minidump" helps nobody. */
-static const struct {
-    const char *magic;
-    size_t n;
-    const char *what;
-} others[] = {
-    {"PAGEDU64",         8, "a Windows kernel dump (64-bit), not a minidump"   },
-    {"PAGEDUMP",         8, "a Windows kernel dump (32-bit), not a minidump"   },
-    {"MSCF",             4, "a CAB archive: unpack it and send the dump inside"},
-    {"\x1F\x8B",         2, "gzip data: unpack it and send the dump inside"    },
-    {"\x28\xB5\x2F\xFD", 4, "zstd data: unpack it and send the dump inside"    },
-    {"\x7F\x45LF",       4, "an ELF file (a core dump?), not a minidump"       },
-};
-
-static struct fb_err not_a_minidump(struct fb_span file)
-{
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        if (file.n >= others[i].n && memcmp(file.p, others[i].magic, others[i].n) == 0)
-            return FB_FAIL(MALFORMED, others[i].what, 0);
-    if (file.n < HEADER_SIZE)
-        return FB_FAIL(TRUNCATED, "shorter than the header of a minidump", file.n);
-    return FB_FAIL(MALFORMED, "not a minidump: it does not begin with MDMP", 0);
-}
 
 void *fb_md_alloc(struct fb_md *m, size_t n, size_t size, size_t align)
 {
@@ -60,13 +35,9 @@ bool fb_md_has(const struct fb_dump *dump, enum fb_md_type type)
 static struct fb_err read_directory(struct fb_md *m, uint32_t claimed, uint32_t rva)
 {
     struct fb_reader r = fb_md_reader(m, fb_span_clip(m->file, rva, UINT64_MAX));
-    size_t n = fb_read_room(&r, claimed, ENTRY_SIZE);
-    if (n == 0)
+    if (fb_read_room(&r, claimed, ENTRY_SIZE) == 0)
         return FB_FAIL(TRUNCATED, "not one entry of the stream directory can be read", rva);
-    if (n < claimed || n > FB_MD_STREAMS_MAX)
-        fb_note(m->notes, FB_NOTE_CUT_LIST, "the directory claims more streams than we read",
-                rva);
-    n = n < FB_MD_STREAMS_MAX ? n : FB_MD_STREAMS_MAX;
+    size_t n = fb_md_room(m, &r, claimed, ENTRY_SIZE, FB_MD_STREAMS_MAX);
     struct fb_stream_row *v = FB_MD_NEW(m, struct fb_stream_row, n);
     for (size_t i = 0; v != NULL && i < n; i++) {
         v[i].type = fb_read_u32(&r);
@@ -88,7 +59,7 @@ static struct fb_err read_header(struct fb_md *m)
         r.big = m->big = m->dump->swapped = m->dump->memory.big = true;
         fb_note(m->notes, FB_NOTE_BYTE_ORDER, "every number is swapped", 0);
     } else if (signature != SIGNATURE) {
-        return not_a_minidump(m->file);
+        return fb_md_not_a_minidump(m->file);
     }
     uint32_t version = fb_read_u32(&r);
     uint32_t streams = fb_read_u32(&r);
@@ -97,7 +68,7 @@ static struct fb_err read_header(struct fb_md *m)
     m->dump->time = fb_read_u32(&r);
     m->dump->flags = fb_read_u64(&r);
     if (fb_failed(r.err))
-        return not_a_minidump(m->file);
+        return fb_md_not_a_minidump(m->file);
     if ((version & 0xFFFF) != VERSION_LOW)
         return FB_FAIL(MALFORMED, "a minidump of a version that nobody writes", 4);
     return read_directory(m, streams, directory);

@@ -60,10 +60,7 @@ struct fb_err fb_md_mac_crash_info(struct fb_md *m, struct fb_md_stream s)
     uint32_t strings_at = fb_read_u32(&r);
     if (fb_failed(r.err))
         return r.err;
-    size_t n = fb_read_room(&r, claimed < RECORDS_MAX ? claimed : RECORDS_MAX, 8);
-    if (n < claimed)
-        fb_note(m->notes, FB_NOTE_CUT_LIST, "more crash infos are claimed than there are",
-                s.bytes.off);
+    size_t n = fb_md_room(m, &r, claimed, 8, RECORDS_MAX);
     struct fb_mac_record *v = FB_MD_NEW(m, struct fb_mac_record, n);
     for (size_t i = 0; i < n && !m->full; i++) {
         struct fb_md_location at = fb_md_location(&r);

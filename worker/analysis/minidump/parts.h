@@ -12,6 +12,7 @@
 
 /* Far beyond honest dumps, and within the time box. */
 enum {
+    FB_MD_HEADER_SIZE = 32,
     FB_MD_STREAMS_MAX = 1024,
     FB_MD_THREADS_MAX = 8192,
     FB_MD_MODULES_MAX = 16384,
@@ -167,6 +168,10 @@ struct fb_md_list {
     struct fb_span bytes; // of the entries
     size_t n, entry;
 };
+/** How many of the `claimed` entries of `entry` bytes the rest of `r` holds, at most `max`;
+ * notes when that is fewer than are claimed. */
+size_t fb_md_room(struct fb_md *m, const struct fb_reader *r, uint64_t claimed, size_t entry,
+                  size_t max);
 /** A count of 4 bytes and then entries of `entry` bytes, perhaps padded. */
 struct fb_err fb_md_list(struct fb_md *m, struct fb_md_stream s, size_t entry, size_t max,
                          struct fb_md_list *out);
@@ -187,6 +192,8 @@ fb_md_part fb_md_system, fb_md_misc, fb_md_modules, fb_md_unloaded, fb_md_thread
     fb_md_lsb, fb_md_maps, fb_md_mac_crash_info, fb_md_command_line, fb_md_environment,
     fb_md_auxv, fb_md_dso_debug, fb_md_limits, fb_md_boot_args, fb_md_soft_errors;
 
+/** Why a file is not read as a minidump: what it is instead, and what to do with it. */
+struct fb_err fb_md_not_a_minidump(struct fb_span file);
 /** Architecture and system, when SystemInfo is missing or silent: from the other streams. */
 void fb_md_guess_system(struct fb_md *m);
 void fb_md_guess_arch(struct fb_md *m, struct fb_span context);

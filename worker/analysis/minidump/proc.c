@@ -199,10 +199,7 @@ static void read_link_map(struct fb_md *m, uint32_t rva, uint32_t claimed, size_
 {
     struct fb_linux *proc = &m->dump->proc;
     struct fb_reader r = fb_md_reader(m, fb_span_clip(m->file, rva, UINT64_MAX));
-    size_t n = fb_read_room(&r, claimed, 2 * word + 4 + padding);
-    if (n < claimed || n > FB_MD_MODULES_MAX)
-        fb_note(m->notes, FB_NOTE_CUT_LIST, "the loader's list claims more than there is", rva);
-    n = n < FB_MD_MODULES_MAX ? n : FB_MD_MODULES_MAX;
+    size_t n = fb_md_room(m, &r, claimed, 2 * word + 4 + padding, FB_MD_MODULES_MAX);
     struct fb_linked *v = FB_MD_NEW(m, struct fb_linked, n);
     for (size_t i = 0; i < n && !m->full; i++) {
         v[i].address = fb_read_le(&r, word);

@@ -106,8 +106,8 @@ static void note_bad(struct fb_md *m, struct fb_span context)
 {
     bool unflagged = false;
     if (m->dump->system.arch == FB_ARCH_OTHER) {
-        note_once(m, &m->context_noted, FB_NOTE_UNSUPPORTED,
-                  "contexts of a CPU that is not walked", context.off);
+        note_once(m, &m->context_noted, FB_NOTE_UNREAD, "contexts of a CPU that is not walked",
+                  context.off);
         return;
     }
     for (enum fb_arch arch = FB_X86; arch < FB_ARCH_OTHER; arch++)

@@ -79,12 +79,9 @@ static void read_groups(struct fb_md *m, struct fb_span part, struct fb_token *t
 {
     struct fb_reader r = fb_md_reader(m, part);
     uint32_t claimed = fb_read_u32(&r);
-    size_t n = fb_read_room(&r, claimed, 8);
+    size_t n = fb_md_room(m, &r, claimed, 8, GROUPS_MAX);
     token->n_groups = claimed;
-    if (n < claimed || n > GROUPS_MAX)
-        fb_note(m->notes, FB_NOTE_CUT_LIST, "a token claims more groups than there are",
-                part.off);
-    for (size_t i = 0; i < n && i < GROUPS_MAX; i++) {
+    for (size_t i = 0; i < n; i++) {
         uint32_t offset = fb_read_u32(&r);
         uint32_t attributes = fb_read_u32(&r);
         struct sid sid;
@@ -152,11 +149,7 @@ struct fb_err fb_md_tokens(struct fb_md *m, struct fb_md_stream s)
     if (list_header < LIST_HEADER || list_header > s.bytes.n || header < ELEMENT_HEADER)
         return FB_FAIL(MALFORMED, "tokens whose headers have impossible sizes", s.bytes.off);
     r.at = list_header;
-    size_t n = fb_read_room(&r, claimed, ELEMENT_HEADER);
-    if (n < claimed || n > FB_MD_TOKENS_MAX)
-        fb_note(m->notes, FB_NOTE_CUT_LIST, "more tokens are claimed than there are",
-                s.bytes.off);
-    n = n < FB_MD_TOKENS_MAX ? n : FB_MD_TOKENS_MAX;
+    size_t n = fb_md_room(m, &r, claimed, ELEMENT_HEADER, FB_MD_TOKENS_MAX);
     struct fb_token *v = FB_MD_NEW(m, struct fb_token, n);
     size_t kept = 0;
     while (kept < n && !m->full && read_token(m, &r, header, &v[kept]))
