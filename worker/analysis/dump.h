@@ -226,12 +226,20 @@ struct fb_threads {
 };
 
 enum { FB_EXCEPTION_PARAMETERS_MAX = 15 };
+struct fb_nested_exception { // one that was being handled, read from the process' memory
+    uint32_t code, flags;
+    fb_addr address;
+    uint32_t n_parameters;
+    uint64_t parameters[FB_EXCEPTION_PARAMETERS_MAX];
+};
 struct fb_exception {
     bool present;
     uint32_t thread_id;
     uint32_t code, flags;
     fb_addr address;
-    fb_addr nested; // address of the next record
+    fb_addr nested;                          // address of the next record
+    const struct fb_nested_exception *outer; // as far as they were captured, nearest first
+    size_t n_outer;
     uint32_t n_parameters;
     uint64_t parameters[FB_EXCEPTION_PARAMETERS_MAX];
     struct fb_span context;

@@ -46,6 +46,32 @@ static void put_accesses(const struct fb_json_document *d, const struct fb_crash
     fb_json_close(d->t, ']');
 }
 
+static void put_parameters(const struct fb_json_document *d, const uint64_t *v, size_t n)
+{
+    fb_json_open(d->t, "parameters", '[');
+    for (size_t i = 0; i < n; i++)
+        fb_json_address(d, NULL, v[i], true);
+    fb_json_close(d->t, ']');
+}
+
+/* Those that were being handled; left out when there are none. */
+static void put_outer_exceptions(const struct fb_json_document *d)
+{
+    const struct fb_exception *e = &d->a->dump.exception;
+    if (e->n_outer == 0)
+        return;
+    fb_json_open(d->t, "outer_exceptions", '[');
+    for (size_t i = 0; i < e->n_outer; i++) {
+        fb_json_open(d->t, NULL, '{');
+        fb_json_hex(d->t, "code", e->outer[i].code, 8, true);
+        fb_json_hex(d->t, "flags", e->outer[i].flags, 8, true);
+        fb_json_address(d, "address", e->outer[i].address, true);
+        put_parameters(d, e->outer[i].parameters, e->outer[i].n_parameters);
+        fb_json_close(d->t, '}');
+    }
+    fb_json_close(d->t, ']');
+}
+
 static void put_crash(const struct fb_json_document *d)
 {
     const struct fb_crash *crash = &d->a->crash;
@@ -62,12 +88,10 @@ static void put_crash(const struct fb_json_document *d)
     fb_json_string(d->t, "assertion", dump->assertion);
     fb_json_hex(d->t, "code", e->code, 8, e->present);
     fb_json_hex(d->t, "flags", e->flags, 8, e->present);
-    fb_json_open(d->t, "parameters", '[');
-    for (size_t i = 0; i < e->n_parameters; i++)
-        fb_json_address(d, NULL, e->parameters[i], true);
-    fb_json_close(d->t, ']');
+    put_parameters(d, e->parameters, e->n_parameters);
     fb_json_string(d->t, "access", fb_access_name(crash->access));
     fb_json_address(d, "ip", crash->ip, crash->crashed);
+    put_outer_exceptions(d);
     fb_json_close(d->t, '}');
 }
 

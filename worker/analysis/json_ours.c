@@ -53,12 +53,15 @@ static void put_notes(const struct fb_json_document *d)
     static const char *const names[] = {FB_NOTE_CODES(X)};
 #undef X
     const struct fb_notes *notes = &d->a->notes;
+    static const struct fb_note more = {FB_NOTE_LIMIT, "more was odd than is listed here",
+                                        FB_NOWHERE};
     fb_json_open(d->t, "notes", '[');
-    for (size_t i = 0; i < notes->n; i++) {
+    for (size_t i = 0; i < notes->n + (notes->dropped != 0); i++) {
+        const struct fb_note *note = i < notes->n ? &notes->v[i] : &more;
         fb_json_open(d->t, NULL, '{');
-        fb_json_string(d->t, "code", names[notes->v[i].code]);
-        fb_json_string(d->t, "what", notes->v[i].what);
-        fb_json_known_number(d->t, "at", notes->v[i].at, notes->v[i].at != FB_NOWHERE);
+        fb_json_string(d->t, "code", names[note->code]);
+        fb_json_string(d->t, "what", note->what);
+        fb_json_known_number(d->t, "at", note->at, note->at != FB_NOWHERE);
         fb_json_close(d->t, '}');
     }
     fb_json_close(d->t, ']');

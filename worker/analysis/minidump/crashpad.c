@@ -13,7 +13,8 @@ enum {
     MODULE_ENTRY_SIZE = 12,
     PAIR_SIZE = 8,
     OBJECT_SIZE = 12,
-    TYPE_STRING = 1, // 0 is invalid, others are the application's own
+    TYPE_INVALID = 0,
+    TYPE_STRING = 1, // others are the application's own
 };
 
 struct pairs { // growing within a room that was measured before
@@ -82,6 +83,9 @@ static void read_objects(struct fb_md *m, struct fb_md_location where, struct pa
             fb_note(m->notes, FB_NOTE_BAD_ITEM, "an annotation reaches beyond the file", value);
         else if (type == TYPE_STRING)
             add(pairs, fb_md_string8(m, name), fb_md_text8(m, bytes, FB_MD_VALUE_MAX));
+        else if (type != TYPE_INVALID)
+            fb_note(m->notes, FB_NOTE_UNREAD, "an annotation of an application's own type",
+                    value);
     }
 }
 

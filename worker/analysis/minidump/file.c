@@ -114,7 +114,8 @@ static const struct {
     {FB_MD_MODULE_LIST,          fb_md_modules,        NULL,                  "no ModuleList: no address can be named"},
     {FB_MD_UNLOADED_MODULE_LIST, fb_md_unloaded,       NULL,                  NULL},
     {FB_MD_CRASHPAD_INFO,        fb_md_crashpad,       NULL,                  NULL},
-    {FB_MD_THREAD_LIST,          fb_md_threads,        NULL,                  "no ThreadList: nothing to walk"},
+    {FB_MD_THREAD_EX_LIST,       fb_md_threads_ex,     NULL,                  NULL},
+    {FB_MD_THREAD_LIST,          fb_md_threads,        NULL,                  NULL},
     {FB_MD_MEMORY_LIST,          fb_md_memory_list,    NULL,                  NULL},
     {FB_MD_MEMORY64_LIST,        fb_md_memory64_list,  fb_md_memory,          NULL},
     {FB_MD_MEMORY_INFO_LIST,     fb_md_memory_info,    NULL,                  NULL},
@@ -145,6 +146,26 @@ static const struct {
 };
 // clang-format on
 
+/* What the flags say the writer was asked for: without it the dump was cut while written. An
+ * empty list of unloaded modules is left out by writers, and says nothing. */
+static const struct {
+    uint64_t flag;
+    enum fb_md_type type;
+    const char *missing;
+} promises[] = {
+    {0x2,    FB_MD_MEMORY64_LIST,    "the flags promise all memory"        },
+    {0x4,    FB_MD_HANDLE_DATA,      "the flags promise handles"           },
+    {0x800,  FB_MD_MEMORY_INFO_LIST, "the flags promise memory information"},
+    {0x1000, FB_MD_THREAD_INFO_LIST, "the flags promise thread information"},
+};
+
+static void check_promises(struct fb_md *m)
+{
+    for (size_t i = 0; i < sizeof promises / sizeof *promises; i++)
+        if ((m->dump->flags & promises[i].flag) != 0 && !fb_md_has(m->dump, promises[i].type))
+            missing(m, promises[i].missing);
+}
+
 static void read_streams(struct fb_md *m)
 {
     for (size_t i = 0; i < sizeof order / sizeof *order && !m->full; i++) {
@@ -153,8 +174,11 @@ static void read_streams(struct fb_md *m)
         if (order[i].then != NULL && !m->full)
             order[i].then(m);
     }
+    if (m->dump->threads.v == NULL)
+        missing(m, "no ThreadList: nothing to walk");
     if (m->dump->memory.n == 0)
         missing(m, "no memory: stacks cannot be walked");
+    check_promises(m);
 }
 
 struct fb_err fb_minidump_read(struct fb_span file, struct fb_arena *arena,

@@ -41,6 +41,7 @@ enum {
     X(MEMORY_LIST, 5)                                                                          \
     X(EXCEPTION, 6)                                                                            \
     X(SYSTEM_INFO, 7)                                                                          \
+    X(THREAD_EX_LIST, 8)                                                                       \
     X(MEMORY64_LIST, 9)                                                                        \
     X(COMMENT_A, 10)                                                                           \
     X(COMMENT_W, 11)                                                                           \
@@ -185,12 +186,13 @@ struct fb_reader fb_md_entry(const struct fb_md *m, const struct fb_md_list *lis
 
 typedef struct fb_err fb_md_part(struct fb_md *m, struct fb_md_stream s);
 fb_md_part fb_md_system, fb_md_misc, fb_md_modules, fb_md_unloaded, fb_md_threads,
-    fb_md_thread_info, fb_md_thread_names, fb_md_memory_list, fb_md_memory64_list,
-    fb_md_memory_info, fb_md_function_tables, fb_md_exception, fb_md_crashpad, fb_md_breakpad,
-    fb_md_comment, fb_md_comment_wide, fb_md_handles, fb_md_handle_operations, fb_md_tokens,
-    fb_md_system_memory, fb_md_vm_counters, fb_md_assertion, fb_md_cpuinfo, fb_md_status,
-    fb_md_lsb, fb_md_maps, fb_md_mac_crash_info, fb_md_command_line, fb_md_environment,
-    fb_md_auxv, fb_md_dso_debug, fb_md_limits, fb_md_boot_args, fb_md_soft_errors;
+    fb_md_threads_ex, fb_md_thread_info, fb_md_thread_names, fb_md_memory_list,
+    fb_md_memory64_list, fb_md_memory_info, fb_md_function_tables, fb_md_exception,
+    fb_md_crashpad, fb_md_breakpad, fb_md_comment, fb_md_comment_wide, fb_md_handles,
+    fb_md_handle_operations, fb_md_tokens, fb_md_system_memory, fb_md_vm_counters,
+    fb_md_assertion, fb_md_cpuinfo, fb_md_status, fb_md_lsb, fb_md_maps, fb_md_mac_crash_info,
+    fb_md_command_line, fb_md_environment, fb_md_auxv, fb_md_dso_debug, fb_md_limits,
+    fb_md_boot_args, fb_md_soft_errors;
 
 /** Why a file is not read as a minidump: what it is instead, and what to do with it. */
 struct fb_err fb_md_not_a_minidump(struct fb_span file);

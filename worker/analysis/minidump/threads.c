@@ -9,7 +9,7 @@
 
 #include "base/sort.h"
 
-enum { ENTRY_SIZE = 48, NAME_SIZE = 12 };
+enum { ENTRY_SIZE = 48, ENTRY_EX_SIZE = 64, NAME_SIZE = 12 };
 
 static struct fb_span context_at(struct fb_md *m, struct fb_md_location at)
 {
@@ -73,10 +73,10 @@ size_t fb_md_thread_by_id(const struct fb_md *m, uint32_t id)
     return found ? m->by_id[low].index : SIZE_MAX;
 }
 
-struct fb_err fb_md_threads(struct fb_md *m, struct fb_md_stream s)
+static struct fb_err read_list(struct fb_md *m, struct fb_md_stream s, size_t entry)
 {
     struct fb_md_list list;
-    struct fb_err err = fb_md_list(m, s, ENTRY_SIZE, FB_MD_THREADS_MAX, &list);
+    struct fb_err err = fb_md_list(m, s, entry, FB_MD_THREADS_MAX, &list);
     if (fb_failed(err))
         return err;
     struct fb_threads *threads = &m->dump->threads;
@@ -89,6 +89,17 @@ struct fb_err fb_md_threads(struct fb_md *m, struct fb_md_stream s)
     threads->n = list.n;
     index_ids(m);
     return FB_NO_ERR;
+}
+
+struct fb_err fb_md_threads(struct fb_md *m, struct fb_md_stream s)
+{
+    return read_list(m, s, ENTRY_SIZE);
+}
+
+/* Itanium's, where each thread has a second stack; its place stands behind the rest. */
+struct fb_err fb_md_threads_ex(struct fb_md *m, struct fb_md_stream s)
+{
+    return read_list(m, s, ENTRY_EX_SIZE);
 }
 
 /* --- with the memory at hand -------------------------------------------------------- */
