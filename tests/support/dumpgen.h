@@ -181,6 +181,9 @@ void dumpgen_crashpad(struct dumpgen *d, const struct dumpgen_annotation *simple
                       size_t n_simple, const struct dumpgen_annotation *objects,
                       size_t n_objects, uint64_t address_mask);
 
+/** A dump of a 32-bit process as a 64-bit writer makes it: one thread is in 32-bit code, one in
+ * the system, and one exception is nested. */
+struct fb_span dumpgen_wow64(struct dumpgen *d);
 /** A small dump with every stream that the reader knows; `arch` one of x86, AMD64, ARM64, ARM.
  * Breakpad's streams on Linux, else Windows' and Crashpad's. */
 struct fb_span dumpgen_sample(struct dumpgen *d, enum fb_arch arch, bool linux_os, bool big);

@@ -267,3 +267,31 @@ struct fb_span dumpgen_sample(struct dumpgen *d, enum fb_arch arch, bool linux_o
         put_windows(d, modules);
     return dumpgen_end(d);
 }
+
+struct fb_span dumpgen_wow64(struct dumpgen *d)
+{
+    enum { TEB = 0x9000, AREA = 0xA800, RECORD = 0xB000 };
+    static uint8_t memory[0x2200]; // from the TEB on
+    struct dumpgen at = {.p = memory, .n = sizeof memory, .room = sizeof memory};
+    dumpgen_poke(&at, 0x1488, AREA, 8);
+    dumpgen_poke(&at, AREA - TEB + 2, 0x14C, 2);
+    dumpgen_poke(&at, AREA - TEB + 4, 0x1003F, 4);
+    dumpgen_poke(&at, AREA - TEB + 4 + 184, 0x77001000, 4); // eip
+    dumpgen_poke(&at, AREA - TEB + 4 + 196, 0x9100, 4);     // esp
+    dumpgen_poke(&at, RECORD - TEB, 0xE06D7363, 4);
+    const struct dumpgen_thread threads[] = {
+        {.id = 1,     .stack_start = 0x9000, .regs = sample_regs(FB_X86)  },
+        { .id = 2, .teb = TEB, .stack_start = 0x9000, .regs = sample_regs(FB_AMD64)},
+    };
+    const struct dumpgen_memory list[] = {
+        {TEB, memory, sizeof memory}
+    };
+    dumpgen_begin(d, false);
+    dumpgen_system(d, &(struct dumpgen_system){.arch = 9, .platform = 2});
+    dumpgen_threads(d, threads, 2);
+    dumpgen_memory64(d, list, 1);
+    dumpgen_exception(
+        d, &(struct dumpgen_exception){.thread = 1, .code = 0xC000041D, .nested = RECORD});
+    dumpgen_raw(d, 8, NULL, 4 + 64); // an empty list of Itanium's threads
+    return dumpgen_end(d);
+}

@@ -310,6 +310,35 @@ static void limits(void)
     free(room);
 }
 
+/* Every type of stream that the reader knows stands in a sample, and so in torture and in the
+ * seeds of the fuzz target. */
+static void samples_have_all(void)
+{
+    static const uint32_t known[] = {
+        3,          4,          5,          6,          7,          8,
+        9,          10,         11,         12,         13,         14,
+        15,         16,         17,         18,         19,         20,
+        21,         22,         24,         0x43500001, 0x47670001, 0x47670002,
+        0x47670003, 0x47670004, 0x47670005, 0x47670006, 0x47670007, 0x47670008,
+        0x47670009, 0x4767000A, 0x4D7A0001, 0x4D7A0002, 0x4D7A0003, 0x4D7A0004};
+    struct dumpgen samples[3];
+    (void)dumpgen_sample(&samples[0], FB_AMD64, false, false);
+    (void)dumpgen_sample(&samples[1], FB_AMD64, true, false);
+    (void)dumpgen_wow64(&samples[2]);
+    for (size_t i = 0; i < COUNT(known); i++) {
+        bool found = false;
+        for (size_t k = 0; k < COUNT(samples); k++)
+            for (size_t s = 0; s < samples[k].n_streams; s++)
+                found |= samples[k].streams[s].type == known[i];
+        CHECK(fb_minidump_stream_name(known[i]), found);
+    }
+    for (size_t k = 0; k < COUNT(samples); k++) {
+        reading_of(&got, (struct fb_span){samples[k].p, samples[k].n, 0});
+        CHECK("sample", !fb_failed(got.err) && !reading_noted(&got, FB_NOTE_BAD_STREAM));
+        dumpgen_free(&samples[k]);
+    }
+}
+
 int main(void)
 {
     signatures();
@@ -319,5 +348,6 @@ int main(void)
     thread_lists();
     sized_lists();
     limits();
+    samples_have_all();
     return check_done();
 }
