@@ -30,6 +30,22 @@ static const char *joined(const char *const *v, size_t n)
     return text;
 }
 
+static const char *names_of(struct fb_span environment)
+{
+    static char text[512];
+    size_t n = 0;
+    struct fb_span name = fb_environment_name(&environment);
+    for (; name.n != 0 && n + name.n + 2 < sizeof text;
+         name = fb_environment_name(&environment)) {
+        if (n != 0)
+            text[n++] = '|';
+        memcpy(text + n, name.p, name.n);
+        n += name.n;
+    }
+    text[n] = 0;
+    return text;
+}
+
 /* What is kept of command lines and of environments. */
 static void words(void)
 {
@@ -65,11 +81,10 @@ static void words(void)
         struct dumpgen d;
         read_text(&d, rows[i].type, rows[i].text, rows[i].n);
         const struct fb_linux *proc = &got.dump.proc;
-        CHECK(rows[i].name, proc->n_arguments == 0 || proc->n_environment == 0);
-        CHECK(rows[i].name,
-              reading_same(joined(proc->n_arguments != 0 ? proc->arguments : proc->environment,
-                                  proc->n_arguments + proc->n_environment),
-                           rows[i].want));
+        CHECK(rows[i].name, reading_same(rows[i].type == 0x47670007
+                                             ? names_of(got.dump.environment)
+                                             : joined(proc->arguments, proc->n_arguments),
+                                         rows[i].want));
         dumpgen_free(&d);
     }
 }
@@ -85,19 +100,20 @@ static void status(void)
         {"as the kernel writes it",
          "Name:\ta\nState:\tS (sleeping)\nPid:\t7\nPPid:\t3\nVmPeak:\t     100 "
          "kB\nThreads:\t4\n",                                             102400, 7, 4, "S (sleeping)"},
-        {"cut",                     "Pid:\t7\nVmPe",                      0,      7, 0, NULL          },
+        {"cut",                     "Pid:\t7\nVmPe",                      0,      7, 0, ""            },
         {"numbers beyond 64 bits",
-         "Pid:\t99999999999999999999\nVmPeak: 99999999999999999999 kB\n", 0,      0, 0, NULL          },
-        {"a pid beyond 32 bits",    "Pid:\t4294967296\n",                 0,      0, 0, NULL          },
-        {"no numbers",              "Pid:\nVmPeak:\tmany kB\n",           0,      0, 0, NULL          },
+         "Pid:\t99999999999999999999\nVmPeak: 99999999999999999999 kB\n", 0,      0, 0, ""            },
+        {"a pid beyond 32 bits",    "Pid:\t4294967296\n",                 0,      0, 0, ""            },
+        {"no numbers",              "Pid:\nVmPeak:\tmany kB\n",           0,      0, 0, ""            },
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct dumpgen d;
         read_text(&d, 0x47670004, rows[i].text, strlen(rows[i].text));
         CHECK(rows[i].name, got.dump.pid == rows[i].pid);
-        CHECK(rows[i].name, got.dump.proc.vm_peak == rows[i].peak);
-        CHECK(rows[i].name, got.dump.proc.threads == rows[i].threads);
-        CHECK(rows[i].name, reading_same(got.dump.proc.state, rows[i].state));
+        struct fb_proc_status got_status = fb_proc_status(got.dump.proc_status);
+        CHECK(rows[i].name, got_status.vm_peak == rows[i].peak);
+        CHECK(rows[i].name, got_status.threads == rows[i].threads);
+        CHECK(rows[i].name, reading_same(got_status.state, rows[i].state));
         dumpgen_free(&d);
     }
 }

@@ -290,7 +290,8 @@ struct fb_dump {
     size_t n_tokens;
     struct fb_vm_counters counters;
     struct fb_system_memory system_memory;
-    struct fb_linux proc; // what Linux tells of it
+    struct fb_linux proc;                    // what Linux tells of it
+    struct fb_span proc_status, environment; // raw: see the functions that read them
     const struct fb_mac_record *mac_records;
     size_t n_mac_records;
     const char *mac_boot_args;
@@ -316,6 +317,13 @@ struct fb_dump {
     double completeness; // 0 ... 1
 };
 
+/** What the raw status says. Neither it nor the environment is read before somebody asks: they
+ * are long, name persons, and no walk needs them. */
+struct fb_proc_status fb_proc_status(struct fb_span raw);
+/** The next name of an environment, "" at its end; `rest` goes on behind it. What is not a
+ * variable is skipped: environments are cut, and overwritten by the titles of programs.
+ * @return a view, without a NUL */
+struct fb_span fb_environment_name(struct fb_span *rest);
 /** The module that holds `a`; NULL when none does. */
 const struct fb_module *fb_module_at(const struct fb_modules *modules, fb_addr a);
 /** The pages that hold `a`; NULL when unknown. */

@@ -209,6 +209,24 @@ static void put_words(const struct fb_json_document *d, const char *key, const c
     fb_json_close(d->t, ']');
 }
 
+static void put_environment(const struct fb_json_document *d)
+{
+    enum { NAMES_MAX = 4096 };
+    struct fb_span rest = d->a->dump.environment;
+    if (rest.n == 0)
+        return;
+    fb_json_open(d->t, "environment", '[');
+    struct fb_span name = fb_environment_name(&rest);
+    for (int i = 0; name.n != 0 && i < NAMES_MAX; i++) {
+        char room[260];
+        struct fb_text text = fb_text_over(room, sizeof room);
+        fb_text_put(&text, (const char *)name.p, name.n);
+        fb_json_string(d->t, NULL, room);
+        name = fb_environment_name(&rest);
+    }
+    fb_json_close(d->t, ']');
+}
+
 static void put_auxv(const struct fb_json_document *d)
 {
     static const struct {
@@ -275,21 +293,27 @@ static void put_loader(const struct fb_json_document *d)
     fb_json_close(d->t, '}');
 }
 
+static void put_status(const struct fb_json_document *d)
+{
+    struct fb_proc_status status = fb_proc_status(d->a->dump.proc_status);
+    put_text(d, "state", status.state[0] != 0 ? status.state : NULL);
+    put_number(d, "parent_pid", status.parent);
+    put_number(d, "tracer_pid", status.tracer);
+    put_number(d, "threads", status.threads);
+    put_number(d, "seccomp", status.seccomp);
+    put_number(d, "vm_peak", status.vm_peak);
+    put_number(d, "vm_size", status.vm_size);
+    put_number(d, "rss_peak", status.vm_rss_peak);
+    put_number(d, "rss", status.vm_rss);
+    put_number(d, "swap", status.vm_swap);
+}
+
 static void put_proc(const struct fb_json_document *d)
 {
     const struct fb_linux *proc = &d->a->dump.proc;
-    put_text(d, "state", proc->state);
-    put_number(d, "parent_pid", proc->parent);
-    put_number(d, "tracer_pid", proc->tracer);
-    put_number(d, "threads", proc->threads);
-    put_number(d, "seccomp", proc->seccomp);
-    put_number(d, "vm_peak", proc->vm_peak);
-    put_number(d, "vm_size", proc->vm_size);
-    put_number(d, "rss_peak", proc->vm_rss_peak);
-    put_number(d, "rss", proc->vm_rss);
-    put_number(d, "swap", proc->vm_swap);
+    put_status(d);
     put_words(d, "arguments", proc->arguments, proc->n_arguments);
-    put_words(d, "environment", proc->environment, proc->n_environment);
+    put_environment(d);
     put_auxv(d);
     put_limits(d);
     put_loader(d);

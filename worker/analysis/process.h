@@ -102,16 +102,16 @@ struct fb_linked { // an entry of the loader's list
     uint64_t address, dynamic;
     const char *name;
 };
+struct fb_proc_status { // lines of /proc/PID/status; 0 and "": not told
+    char state[32];     // "t (tracing stop)"
+    uint32_t pid, parent, tracer, threads, seccomp;
+    uint64_t vm_peak, vm_size, vm_rss_peak, vm_rss, vm_swap; // bytes
+};
 struct fb_linux {
-    const char *state; // of the process, as /proc says: "t (tracing stop)"
-    uint32_t parent, tracer, threads, seccomp;
-    uint64_t vm_peak, vm_size, vm_rss_peak, vm_rss, vm_swap; // bytes; 0: not told
     bool has_microcode;
     uint64_t microcode;
     const char *const *arguments; // values of options, and what is no option, are "*"
     size_t n_arguments;
-    const char *const *environment; // names alone
-    size_t n_environment;
     const struct fb_auxv *auxv;
     size_t n_auxv;
     const struct fb_limit *limits;

@@ -57,11 +57,29 @@ static void read_chain(struct fb_md *m, uint32_t rva, struct fb_handle *handle)
     }
 }
 
+/* Handles have few types, and writers keep the name of each once. */
+struct type_names {
+    struct {
+        uint32_t rva;
+        const char *text;
+    } v[16];
+};
+
+static const char *type_name(struct fb_md *m, struct type_names *names, uint32_t rva)
+{
+    size_t i = rva / 4 % (sizeof names->v / sizeof *names->v);
+    if (names->v[i].rva != rva) {
+        names->v[i].rva = rva;
+        names->v[i].text = fb_md_string(m, rva);
+    }
+    return names->v[i].text;
+}
+
 static void read_handle(struct fb_md *m, struct fb_reader r, bool has_info,
-                        struct fb_handle *handle)
+                        struct type_names *names, struct fb_handle *handle)
 {
     handle->handle = fb_read_u64(&r);
-    handle->type = fb_md_string(m, fb_read_u32(&r));
+    handle->type = type_name(m, names, fb_read_u32(&r));
     handle->name = fb_md_string(m, fb_read_u32(&r));
     handle->attributes = fb_read_u32(&r);
     handle->access = fb_read_u32(&r);
@@ -78,8 +96,9 @@ struct fb_err fb_md_handles(struct fb_md *m, struct fb_md_stream s)
     if (fb_failed(err))
         return err;
     struct fb_handle *v = FB_MD_NEW(m, struct fb_handle, list.n);
+    struct type_names names = {0};
     for (size_t i = 0; i < list.n && !m->full; i++)
-        read_handle(m, fb_md_entry(m, &list, i), list.entry >= HANDLE_SIZE_2, &v[i]);
+        read_handle(m, fb_md_entry(m, &list, i), list.entry >= HANDLE_SIZE_2, &names, &v[i]);
     m->dump->handles = v;
     m->dump->n_handles = m->full ? 0 : list.n;
     return FB_NO_ERR;

@@ -26,18 +26,32 @@ struct fb_span fb_md_cut_at(struct fb_span *rest, int end)
 
 struct fb_span fb_md_next_line(struct fb_span *rest) { return fb_md_cut_at(rest, '\n'); }
 
-struct fb_span fb_md_value_of(struct fb_span text, const char *name, char separator)
+/* The value of `line` if it is that name's. */
+static struct fb_span value_of(struct fb_span line, const char *name, char separator)
 {
-    while (text.n != 0) {
-        struct fb_span value = fb_md_next_line(&text);
-        struct fb_span key = fb_md_cut_at(&value, separator);
-        if (key.n == 0 || value.n == 0)
-            continue;
-        key = fb_md_trim(key);
-        if (key.n == strlen(name) && memcmp(key.p, name, key.n) == 0)
-            return fb_md_trim(value);
+    size_t n = strlen(name);
+    if (line.n <= n || memcmp(line.p, name, n) != 0)
+        return (struct fb_span){0};
+    while (n < line.n && (line.p[n] == ' ' || line.p[n] == '\t'))
+        n++;
+    if (n == line.n || line.p[n] != (uint8_t)separator)
+        return (struct fb_span){0};
+    return fb_md_trim(fb_span_sub(line, n + 1, line.n - n - 1));
+}
+
+void fb_md_values(struct fb_span text, char separator, const char *const *names,
+                  struct fb_span *values, size_t n)
+{
+    memset(values, 0, n * sizeof *values);
+    for (size_t found = 0; text.n != 0 && found < n;) {
+        struct fb_span line = fb_md_next_line(&text);
+        for (size_t i = 0; i < n && line.n != 0; i++) {
+            if (line.p[0] != (uint8_t)names[i][0] || values[i].n != 0)
+                continue;
+            values[i] = value_of(line, names[i], separator);
+            found += values[i].n != 0;
+        }
     }
-    return text;
 }
 
 uint64_t fb_md_decimal(struct fb_span text)

@@ -99,13 +99,14 @@ static struct mapping mapping_at(const struct fb_pages *pages, size_t first)
     return found;
 }
 
-/* Whether a listed module holds any of the addresses. Both ends suffice, since one that lies
- * between them would begin where a page of the mapping does. */
+/* Whether a listed module holds any of the addresses. Both ends of each page suffice, since one
+ * that lies between them would begin where a page of the mapping does. */
 static bool is_listed(const struct fb_md *m, const struct mapping *mapping)
 {
     for (size_t i = mapping->first; i < mapping->end; i++) {
         const struct fb_page *page = &m->dump->pages.v[i];
-        if (fb_module_at(&m->dump->modules, page->start) != NULL ||
+        if (page->kind == FB_PAGE_IMAGE ||
+            fb_module_at(&m->dump->modules, page->start) != NULL ||
             fb_module_at(&m->dump->modules, page->start + page->size - 1) != NULL)
             return true;
     }

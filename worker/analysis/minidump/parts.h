@@ -156,8 +156,10 @@ const char *fb_md_keep(struct fb_md *m, const struct fb_text *text);
 
 struct fb_span fb_md_trim(struct fb_span s);
 struct fb_span fb_md_next_line(struct fb_span *rest);
-/** The value of the first line "name = value" or "name: value", trimmed; empty: none. */
-struct fb_span fb_md_value_of(struct fb_span text, const char *name, char separator);
+/** The values of lines "name = value" or "name: value", trimmed: per name that of its first
+ * line, empty when it has none. All `n` names are looked for in one pass. */
+void fb_md_values(struct fb_span text, char separator, const char *const *names,
+                  struct fb_span *values, size_t n);
 /** A decimal number at the start of `text`, 0 when there is none; UINT64_MAX: it is larger. */
 uint64_t fb_md_decimal(struct fb_span text);
 /** What stands before the first `end`, or all of it; `rest` goes on behind it. */

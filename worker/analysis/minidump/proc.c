@@ -99,19 +99,22 @@ struct fb_err fb_md_command_line(struct fb_md *m, struct fb_md_stream s)
     return FB_NO_ERR;
 }
 
+/* Kept as it is: its names are wanted only by people, and it is long. */
 struct fb_err fb_md_environment(struct fb_md *m, struct fb_md_stream s)
 {
-    struct fb_span rest = s.bytes;
-    struct words words = room_for(m, s.bytes, count_words(s.bytes, 0));
-    while (rest.n != 0 && words.n < words.room && !m->full) {
-        struct fb_span word = fb_md_cut_at(&rest, 0);
-        size_t n = length_of_name(word);
-        if (n != 0 && n < word.n && word.p[n] == '=') // else cut, or overwritten by a title
-            add(&words, fb_md_text8(m, fb_span_sub(word, 0, n), NAME_MAX_KEPT));
-    }
-    m->dump->proc.environment = words.v;
-    m->dump->proc.n_environment = m->full ? 0 : words.n;
+    m->dump->environment = s.bytes;
     return FB_NO_ERR;
+}
+
+struct fb_span fb_environment_name(struct fb_span *rest)
+{
+    while (rest->n != 0) {
+        struct fb_span word = fb_md_cut_at(rest, 0);
+        size_t n = length_of_name(word);
+        if (n != 0 && n < word.n && word.p[n] == '=')
+            return fb_span_sub(word, 0, n);
+    }
+    return *rest;
 }
 
 /* --- the auxiliary vector: pairs of the process' words, up to a tag of 0 ------------- */
@@ -203,9 +206,12 @@ static void read_link_map(struct fb_md *m, uint32_t rva, uint32_t claimed, size_
     struct fb_linked *v = FB_MD_NEW(m, struct fb_linked, n);
     for (size_t i = 0; i < n && !m->full; i++) {
         v[i].address = fb_read_le(&r, word);
-        v[i].name = fb_md_string(m, fb_read_u32(&r));
+        uint32_t name = fb_read_u32(&r);
         fb_read_skip(&r, padding);
         v[i].dynamic = fb_read_le(&r, word);
+        // Nearly all of them are in the module list, whose names are read already.
+        const struct fb_module *module = fb_module_at(&m->dump->modules, v[i].address);
+        v[i].name = module != NULL ? module->path : fb_md_string(m, name);
     }
     proc->linked = v;
     proc->n_linked = m->full ? 0 : n;

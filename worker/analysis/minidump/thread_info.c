@@ -67,31 +67,39 @@ struct teb { // where things stand in it
 static const struct teb teb32 = {0x34, 0xBF4, 0x04, 0x08, 4};
 static const struct teb teb64 = {0x68, 0x1250, 0x08, 0x10, 8};
 
-static uint64_t field(const struct fb_md *m, fb_addr at, size_t n, uint64_t unknown)
+static uint64_t field(const struct fb_md *m, struct fb_span teb, size_t at, size_t n,
+                      uint64_t unknown)
 {
-    uint64_t v;
-    return fb_memory_read(&m->dump->memory, at, n, &v) ? v : unknown;
+    struct fb_reader r = fb_md_reader(m, teb);
+    fb_read_skip(&r, at);
+    uint64_t v = fb_read_le(&r, n);
+    return fb_failed(r.err) ? unknown : v;
 }
 
-static void read_teb(const struct fb_md *m, const struct teb *t, fb_addr teb,
+static void read_teb(const struct fb_md *m, const struct teb *t, fb_addr at,
                      struct fb_thread *thread)
 {
-    thread->last_error = field(m, teb + t->last_error, 4, UINT64_MAX);
-    if (thread->last_error == UINT64_MAX)
-        return; // nearly always all of it, or nothing
-    thread->last_status = field(m, teb + t->last_status, 4, UINT64_MAX);
-    fb_addr base = field(m, teb + t->stack_base, t->word, 0);
-    fb_addr limit = field(m, teb + t->stack_limit, t->word, 0);
+    struct fb_span teb = fb_memory_at(&m->dump->memory, at, (size_t)t->last_status + 4);
+    fb_addr base = field(m, teb, t->stack_base, t->word, 0);
+    fb_addr limit = field(m, teb, t->stack_limit, t->word, 0);
+    thread->last_error = field(m, teb, t->last_error, 4, UINT64_MAX);
+    thread->last_status = field(m, teb, t->last_status, 4, UINT64_MAX);
     if (limit < base) { // the page may hold anything
         thread->stack_base = base;
         thread->stack_limit = limit;
     }
+    uint64_t error; // of a block of which only pieces were captured
+    if (teb.n == 0 && fb_memory_read(&m->dump->memory, at + t->last_error, 4, &error))
+        thread->last_error = error;
 }
 
 /* The block of a 32-bit thread, which the first field of the 64-bit one leads to. */
 static fb_addr teb_of(const struct fb_md *m, const struct fb_thread *thread)
 {
-    return m->wow64 ? field(m, thread->teb, 8, 0) : thread->teb;
+    uint64_t teb;
+    if (!m->wow64)
+        return thread->teb;
+    return fb_memory_read(&m->dump->memory, thread->teb, 8, &teb) ? teb : 0;
 }
 
 void fb_md_tebs(struct fb_md *m)

@@ -22,6 +22,7 @@ enum {
     FLAG_AMD64 = 0x100000,
     CS_OF_32_BIT = 0x23,
     IA32_ON_WIN64 = 10,
+    LOOKED_AT = 4, // threads: every one of such a process leaves its registers behind
 };
 
 static uint32_t u32_at(const struct fb_md *m, struct fb_span bytes, size_t at)
@@ -61,8 +62,8 @@ void fb_md_wow64(struct fb_md *m)
     bool possible =
         sys->os == FB_WINDOWS && (sys->arch == FB_AMD64 || sys->arch_id == IA32_ON_WIN64);
     for (size_t i = 0; i < threads->n && possible && !m->wow64; i++)
-        m->wow64 = is_32bit(m, &threads->v[i]) ||
-                   (sys->arch == FB_AMD64 && left_behind(m, &threads->v[i]).n != 0);
+        m->wow64 = is_32bit(m, &threads->v[i]) || (i < LOOKED_AT && sys->arch == FB_AMD64 &&
+                                                   left_behind(m, &threads->v[i]).n != 0);
     if (!m->wow64)
         return;
     sys->arch = FB_X86;
