@@ -2,6 +2,7 @@
 #include "report.h"
 
 #include "base/hash.h"
+#include "bugchecks.h"
 #include "cli.h"
 
 #include <inttypes.h>
@@ -37,10 +38,33 @@ static void print_place(const struct fb_analysis *a, const struct fb_frame *f)
         if (f->n_unloaded > 0)
             printf(" (unloaded %s)", fb_cli_safe(f->unloaded[0]->name));
     } else if (f->function != NULL) {
-        printf("%s!%s+0x%" PRIx64, fb_cli_safe(f->module->name), fb_cli_safe(f->function),
-               f->lookup - f->function_at);
+        printf("%s!%s+0x%" PRIx64 "%s", fb_cli_safe(f->module->name), fb_cli_safe(f->function),
+               f->lookup - f->function_at, f->nearest ? " (nearest name)" : "");
     } else {
         printf("%s+0x%" PRIx64, fb_cli_safe(f->module->name), f->lookup - f->module->base);
+    }
+}
+
+static void print_bugcheck(const struct fb_analysis *a)
+{
+    const struct fb_bugcheck *b = &a->dump.bugcheck;
+    const struct fb_bugcheck_row *row = fb_bugcheck_find(b);
+    if (!b->present)
+        return;
+    printf("  bugcheck   0x%" PRIx32, b->code);
+    if (a->dump.kernel.type != NULL)
+        printf(", %s dump", a->dump.kernel.type);
+    if (a->dump.kernel.process != NULL)
+        printf(", in process %s", fb_cli_safe(a->dump.kernel.process));
+    if (a->dump.kernel.comment != NULL)
+        printf(", \"%s\"", fb_cli_safe(a->dump.kernel.comment));
+    putchar('\n');
+    for (size_t i = 0; i < FB_BUGCHECK_PARAMETERS; i++) {
+        const char *words = row != NULL ? row->parameters[i].words : NULL;
+        if (row != NULL && words == NULL)
+            continue; // reserved
+        printf("             0x%0*" PRIx64 "  %s\n", width_of(a), b->parameters[i],
+               words != NULL ? words : "");
     }
 }
 
@@ -57,6 +81,7 @@ static void print_crash(const struct fb_analysis *a, const struct style *s)
         print_place(a, &stack->v[0]);
     }
     putchar('\n');
+    print_bugcheck(a);
     if (a->crash.instruction != NULL)
         printf("  code       %s\n", fb_cli_safe(a->crash.instruction));
     if (a->dump.assertion != NULL)
@@ -113,6 +138,36 @@ static void print_inlines(const struct fb_frame *f, size_t index)
                f->inlines[i].line);
 }
 
+static void print_frame(const struct fb_analysis *a, size_t i, const struct fb_frame *f,
+                        const struct fb_stack *stack, const struct style *s)
+{
+    print_inlines(f, i);
+    printf("  %s%3zu%s %c ", i == a->keys.blame ? s->bold : "", i, s->end,
+           i == a->keys.blame ? '>' : ' ');
+    print_place(a, f);
+    if (f->file != NULL)
+        printf(" [%s:%" PRIu32 "]", fb_cli_safe(f->file), f->line);
+    printf("  %s%s%s%s\n", s->dim, fb_trust_name(f->trust),
+           f == stack->corrupted ? ", its return address was overwritten" : "", s->end);
+}
+
+/* Of a recursion the first round and the last two are shown. */
+static void print_frames(const struct fb_analysis *a, const struct fb_stack *stack,
+                         const struct style *s)
+{
+    const struct fb_cycle *c = &stack->cycle;
+    size_t shown = 0, left_out = c->rounds > 0 ? c->rounds - 3 : 0, i = 0;
+    for (; i < stack->n && shown < FRAMES_SHOWN; shown++) {
+        print_frame(a, i, &stack->v[i], stack, s);
+        if (++i != c->at + c->length || left_out == 0)
+            continue;
+        printf("      ... %zu more rounds of the last %zu\n", left_out, c->length);
+        i += left_out * c->length;
+    }
+    if (i < stack->n)
+        printf("      ... %zu more\n", stack->n - i);
+}
+
 static void print_stack(const struct fb_analysis *a, const struct style *s)
 {
     const struct fb_stack *stack = fb_crashing_stack(a);
@@ -126,18 +181,7 @@ static void print_stack(const struct fb_analysis *a, const struct style *s)
     if (thread->name != NULL)
         printf(" \"%s\"", fb_cli_safe(thread->name));
     putchar('\n');
-    for (size_t i = 0; i < stack->n && i < FRAMES_SHOWN; i++) {
-        const struct fb_frame *f = &stack->v[i];
-        print_inlines(f, i);
-        printf("  %s%3zu%s %c ", i == a->keys.blame ? s->bold : "", i, s->end,
-               i == a->keys.blame ? '>' : ' ');
-        print_place(a, f);
-        if (f->file != NULL)
-            printf(" [%s:%" PRIu32 "]", fb_cli_safe(f->file), f->line);
-        printf("  %s%s%s\n", s->dim, fb_trust_name(f->trust), s->end);
-    }
-    if (stack->n > FRAMES_SHOWN)
-        printf("      ... %zu more\n", stack->n - FRAMES_SHOWN);
+    print_frames(a, stack, s);
     printf("      %s%s%s\n", s->dim, stack->stop != NULL ? stack->stop : "", s->end);
 }
 

@@ -79,7 +79,7 @@ char *fb_arena_take(struct fb_arena *arena, size_t n)
 
 void fb_arena_give_back(struct fb_arena *arena, size_t n)
 {
-    UNPOISON(arena->base + arena->used, at_most(BORDER, arena->cap - arena->used));
+    UNPOISON(arena->base + arena->used - n, n + at_most(BORDER, arena->cap - arena->used));
     arena->used -= n;
     close_behind(arena);
 }

@@ -29,6 +29,11 @@ static inline struct fb_span fb_span_of(const char *text)
 {
     return (struct fb_span){(const uint8_t *)text, strlen(text), 0};
 }
+/** Whether the bytes are those of `text`. */
+static inline bool fb_span_is(struct fb_span s, const char *text)
+{
+    return s.n == strlen(text) && memcmp(s.p, text, s.n) == 0;
+}
 
 /** The `n` bytes of `whole` from `off` on; empty when any of them lies outside. */
 static inline struct fb_span fb_span_sub(struct fb_span whole, uint64_t off, uint64_t n)

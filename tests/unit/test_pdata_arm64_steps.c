@@ -5,7 +5,7 @@
  *
  * Only what moves sp or registers that a function has to restore is stepped; a register is
  * spoilt as soon as it has been saved, so that one which is not restored is seen. Functions:
- * those of the corpus' images, and pdata_arm64_functions.c as clang compiles it.
+ * those of the corpus' images, and pdata_functions.c as clang compiles it.
  */
 #include "support/arm64_image.h"
 #include "support/check.h"
@@ -541,7 +541,7 @@ static size_t compiled_images(void)
         struct arm64_image a;
         snprintf(command, sizeof command,
                  "cd %s && clang-14 --target=aarch64-pc-windows-msvc %s -w -c -o a.obj "
-                 "\"$OLDPWD\"/tests/unit/pdata_arm64_functions.c && lld-link-14 /nodefaultlib "
+                 "\"$OLDPWD\"/tests/unit/pdata_functions.c && lld-link-14 /nodefaultlib "
                  "/entry:main_entry /subsystem:console /out:a.exe a.obj",
                  folder, options[i]);
         if (!CHECK(options[i], system(command) == 0) ||

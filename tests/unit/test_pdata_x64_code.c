@@ -6,6 +6,9 @@
  * different, and followed instruction by instruction, both ways at a condition, into all of its
  * parts. Wherever a thread may stand there, unwinding must give back what it was entered with:
  * in the prolog, in the body, in the epilogs, and as the caller of what it calls.
+ *
+ * Functions: those of the corpus' images and of the golden ones; pdata_functions.c as clang and
+ * gcc compile it; and pdata_x64_functions.S, which has every code and every kind of epilog.
  */
 #include "disasm/insn.h"
 #include "support/check.h"
@@ -47,6 +50,7 @@ struct tour { // of one function
     const char *path;
     uint64_t kept; // registers that a call does not destroy
     fb_addr entry, return_to;
+    bool interrupted; // the processor pushes a machine frame in front of it
     size_t n_waiting;
     struct path waiting[PATHS_MAX];
 };
@@ -195,7 +199,7 @@ static void apply(struct path *p, const struct fb_step *s)
 static bool right(const struct tour *t, const struct fb_caller *caller)
 {
     bool same = fb_reg_ip(&caller->regs) == t->return_to &&
-                fb_reg_sp(&caller->regs) == ENTERED_AT + 8 && !caller->exact;
+                fb_reg_sp(&caller->regs) == ENTERED_AT + 8 && caller->exact == t->interrupted;
     for (size_t i = 0; i < COUNT(saved); i++)
         same &= fb_reg_known(&caller->regs, saved[i]) &&
                 caller->regs.v[saved[i]] == VALUE(saved[i]);
@@ -312,7 +316,24 @@ static bool one_step(struct tour *t, struct path *p)
     }
 }
 
-static void tour(struct tour *t)
+/* What the caller has left: a return address, or a machine frame, with or without an error
+ * code. */
+static void enter(struct tour *t, const struct fb_x64_info *info)
+{
+    enum { RIP, CS, FLAGS, RSP, SS, WORDS };
+    struct fb_x64_ops ops = {.in = info};
+    struct fb_x64_op op;
+    uint64_t frame[WORDS] = {t->return_to, JUNK, JUNK, ENTERED_AT + 8, JUNK}, code = 0;
+    t->interrupted = false;
+    while (fb_x64_next(&ops, &op))
+        if (op.kind == FB_X64_MACHINE_FRAME) {
+            t->interrupted = true;
+            code = op.n;
+        }
+    memcpy(slot(ENTERED_AT + 8 * code), frame, t->interrupted ? sizeof frame : 8);
+}
+
+static void tour(struct tour *t, const struct fb_x64_info *info)
 {
     struct path *first = &t->waiting[0];
     generation++;
@@ -323,7 +344,7 @@ static void tour(struct tour *t)
         first->regs.v[i] = VALUE(i);
     first->regs.v[FB_RSP] = ENTERED_AT;
     first->eax = first->n = 0;
-    memcpy(slot(ENTERED_AT), &t->return_to, sizeof t->return_to);
+    enter(t, info);
     while (t->n_waiting > 0) {
         static struct path p;
         p = t->waiting[--t->n_waiting];
@@ -376,7 +397,7 @@ static void all_functions(const char *path, const struct one_image *one)
             t.return_to = some_return(one, t.entry, end);
         if (t.return_to != 0 && fb_x64_find(&one->w, t.entry, &entry) == FB_X64_ENTRY &&
             fb_x64_info(&one->w, &entry, &info) && entered(&entry, &info))
-            tour(&t);
+            tour(&t, &info);
     }
     n_images++;
 }
@@ -398,6 +419,67 @@ static void try_file(const char *path)
     one_image_close(one);
     free(one);
     whole_free(file);
+}
+
+/* --- images of our own -------------------------------------------------------------- */
+
+#define CLANG(options) "clang-14 --target=x86_64-pc-windows-msvc " options " -w -c -o a.obj"
+#define LLD            "lld-link-14 /nodefaultlib /entry:main_entry /subsystem:console /out:a.exe a.obj"
+#define GCC(options)   "x86_64-w64-mingw32-gcc " options " -w -c -o a.obj"
+#define LD             "x86_64-w64-mingw32-ld -e main_entry -o a.exe a.obj"
+
+static const struct {
+    const char *compile, *source, *link;
+} compiled[] = {
+    {CLANG(""),                            "pdata_x64_functions.S", LLD},
+    {CLANG("-O0"),                         "pdata_functions.c",     LLD},
+    {CLANG("-O1"),                         "pdata_functions.c",     LLD},
+    {CLANG("-O2"),                         "pdata_functions.c",     LLD},
+    {CLANG("-O2 -fno-omit-frame-pointer"), "pdata_functions.c",     LLD},
+    {CLANG("-Os"),                         "pdata_functions.c",     LLD},
+    {GCC("-O0"),                           "pdata_functions.c",     LD },
+    {GCC("-O1"),                           "pdata_functions.c",     LD },
+    {GCC("-O2"),                           "pdata_functions.c",     LD },
+    {GCC("-O2 -fno-omit-frame-pointer"),   "pdata_functions.c",     LD },
+    {GCC("-O3"),                           "pdata_functions.c",     LD },
+    {GCC("-Os"),                           "pdata_functions.c",     LD },
+};
+
+static bool present(const char *command)
+{
+    char all[256];
+    size_t word = strcspn(command, " ");
+    snprintf(all, sizeof all, "%.*s --version >/dev/null 2>&1", (int)word, command);
+    if (system(all) == 0)
+        return true;
+    fprintf(stderr, "%.*s is absent: nothing is compiled with it\n", (int)word, command);
+    return false;
+}
+
+static void compile_and_try(const char *folder, size_t i)
+{
+    char command[1024], path[128];
+    snprintf(command, sizeof command, "cd %s && %s \"$OLDPWD\"/tests/unit/%s && %s", folder,
+             compiled[i].compile, compiled[i].source, compiled[i].link);
+    snprintf(path, sizeof path, "%s/a.exe", folder);
+    size_t before = n_images;
+    if (CHECK(command, system(command) == 0))
+        try_file(path);
+    CHECK(command, n_images == before + 1);
+}
+
+static void compiled_images(void)
+{
+    char folder[] = "/tmp/faultbucket-x64-XXXXXX", command[128];
+    bool clang = present("clang-14") && present("lld-link-14");
+    bool gcc = present("x86_64-w64-mingw32-gcc");
+    if (!CHECK("temporary folder", mkdtemp(folder) != NULL))
+        return;
+    for (size_t i = 0; i < COUNT(compiled); i++)
+        if (compiled[i].compile[0] == 'c' ? clang : gcc)
+            compile_and_try(folder, i);
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    CHECK("temporary folder", system(command) == 0);
 }
 
 static int remember(const char *path, const struct stat *s, int type, struct FTW *where)
@@ -423,6 +505,7 @@ int main(int argc, char **argv)
         try_file(files[i]);
         free(files[i]);
     }
+    compiled_images();
     free(stack);
     fb_disasm_close(handle);
     printf(

@@ -84,9 +84,8 @@ static const struct {
      HEAD "FILE 1 a.c\nFILE 2 b.h\nINLINE_ORIGIN 4 2 g()\nINLINE_ORIGIN 5 -1 h()\n"
           "FUNC 1000 20 0 f\nINLINE 0 40 4 1000 10\nINLINE 1 50 5 1004 4\n1000 4 61 1\n"
           "1004 4 62 2\n",                                                                                     0x1004,             "f+1000 a.c:40 < h() b.h:62 < g() b.h:50", false},
-    {"STACK and INFO are skipped",
-     HEAD "INFO CODE_ID 1 a.dll\nSTACK WIN 4 1 2 3\nSTACK CFI INIT x\nFUNC 1000 10 0 f\n",
-     0x1000,                                                                                                                       "f+1000 -:0",                              false},
+    {"INFO is skipped",                 HEAD "INFO CODE_ID 1 a.dll\nINFO anything\nFUNC 1000 10 0 f\n",        0x1000,
+     "f+1000 -:0",                                                                                                                                                            false},
     {"inline before any function",      HEAD "INLINE 0 40 1 4 1000 4\nFUNC 1000 10 0 f\n",                     0x1000,
      "f+1000 -:0",                                                                                                                                                            true },
     {"inline without a range",          HEAD "FUNC 1000 10 0 f\nINLINE 0 40 1 4\n",                            0x1000,             "f+1000 -:0",

@@ -50,6 +50,7 @@ struct fb_frame {
     size_t n_unloaded;
     const char *function; // as the symbols say; NULL without symbols
     fb_addr function_at;  // address of its first byte
+    bool nearest;         // a guess: the nearest function below that the image itself names
     const char *file;
     uint32_t line;
     const struct fb_inline *inlines;
@@ -59,6 +60,9 @@ struct fb_frame {
     const char *normal; // normalised function name (bucket/), NULL without function
     struct fb_regs regs;
 };
+struct fb_cycle {              // of calls that come again and again
+    size_t at, length, rounds; // first frame, frames in a round, full rounds; 0: none
+};
 struct fb_stack {
     struct fb_frame *v; // those of the crashing thread are classified in place by bucket/
     size_t n;
@@ -66,6 +70,7 @@ struct fb_stack {
     bool cut;         // frame limit
     // The first frame whose return address was overwritten, as the shadow stack tells.
     const struct fb_frame *corrupted; // NULL: none
+    struct fb_cycle cycle;            // the one that covers most frames
 };
 
 /* --- what crashed ------------------------------------------------------------------- */

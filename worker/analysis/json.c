@@ -5,6 +5,7 @@
  * second half, in json_ours.c, is ours. The same analysis gives the same bytes.
  */
 #include "analyze.h"
+#include "bugchecks.h"
 #include "json_parts.h"
 
 #include <inttypes.h>
@@ -72,6 +73,27 @@ static void put_outer_exceptions(const struct fb_json_document *d)
     fb_json_close(d->t, ']');
 }
 
+/* Why a kernel stopped; only kernel dumps have it. */
+static void put_bugcheck(const struct fb_json_document *d)
+{
+    const struct fb_bugcheck *b = &d->a->dump.bugcheck;
+    const struct fb_bugcheck_row *row = fb_bugcheck_find(b);
+    if (!b->present)
+        return;
+    fb_json_open(d->t, "bugcheck", '{');
+    fb_json_hex(d->t, "code", b->code, 8, true);
+    fb_json_string(d->t, "name", row != NULL ? row->name : NULL);
+    fb_json_open(d->t, "parameters", '[');
+    for (size_t i = 0; i < FB_BUGCHECK_PARAMETERS; i++) {
+        fb_json_open(d->t, NULL, '{');
+        fb_json_address(d, "value", b->parameters[i], true);
+        fb_json_string(d->t, "meaning", row != NULL ? row->parameters[i].words : NULL);
+        fb_json_close(d->t, '}');
+    }
+    fb_json_close(d->t, ']');
+    fb_json_close(d->t, '}');
+}
+
 static void put_crash(const struct fb_json_document *d)
 {
     const struct fb_crash *crash = &d->a->crash;
@@ -92,6 +114,7 @@ static void put_crash(const struct fb_json_document *d)
     fb_json_string(d->t, "access", fb_access_name(crash->access));
     fb_json_address(d, "ip", crash->ip, crash->crashed);
     put_outer_exceptions(d);
+    put_bugcheck(d);
     fb_json_close(d->t, '}');
 }
 
@@ -190,6 +213,8 @@ static void put_source(const struct fb_json_document *d, const struct fb_frame *
 {
     fb_json_string(d->t, "function", f->function);
     fb_json_address(d, "function_offset", f->lookup - f->function_at, f->function != NULL);
+    if (f->function != NULL)
+        fb_json_string(d->t, "function_trust", f->nearest ? "nearest" : "symbols");
     fb_json_string(d->t, "file", f->file);
     fb_json_known_number(d->t, "line", f->line, f->line != 0);
 }
@@ -217,6 +242,20 @@ static void put_frame(const struct fb_json_document *d, size_t index, const stru
     fb_json_close(d->t, '}');
 }
 
+/* What few stacks have; absent in the others. */
+static void put_oddities(const struct fb_json_document *d, const struct fb_stack *stack)
+{
+    if (stack->corrupted != NULL)
+        fb_json_number(d->t, "corrupted_frame", (size_t)(stack->corrupted - stack->v));
+    if (stack->cycle.rounds == 0)
+        return;
+    fb_json_open(d->t, "recursion", '{');
+    fb_json_number(d->t, "frame", stack->cycle.at);
+    fb_json_number(d->t, "length", stack->cycle.length);
+    fb_json_number(d->t, "rounds", stack->cycle.rounds);
+    fb_json_close(d->t, '}');
+}
+
 static void put_thread(const struct fb_json_document *d, const char *key, size_t index,
                        bool crashing_copy)
 {
@@ -235,6 +274,7 @@ static void put_thread(const struct fb_json_document *d, const char *key, size_t
         put_frame(d, i, &stack->v[i], crashing_copy && i == 0);
     fb_json_close(d->t, ']');
     fb_json_string(d->t, "stop", stack->stop);
+    put_oddities(d, stack);
     fb_json_thread_info(d, thread);
     fb_json_close(d->t, '}');
 }

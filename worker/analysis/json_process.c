@@ -15,7 +15,7 @@ static void put_time(const struct fb_json_document *d, const char *key, uint64_t
 void fb_json_thread_info(const struct fb_json_document *d, const struct fb_thread *thread)
 {
     const struct fb_thread_info *info = &thread->info;
-    if (thread->last_status != UINT64_MAX)
+    if (thread->last_error != UINT64_MAX && thread->last_status != UINT64_MAX)
         fb_json_hex(d->t, "last_status_value", thread->last_status, 8, true);
     if (!info->present)
         return;

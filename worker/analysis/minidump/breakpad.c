@@ -22,8 +22,7 @@ struct fb_err fb_md_breakpad(struct fb_md *m, struct fb_md_stream s)
         return r.err;
     m->requesting_known = (validity & REQUESTING_VALID) != 0;
     m->requesting = requesting;
-    m->writing_known = (validity & WRITING_VALID) != 0;
-    m->writing = writing;
+    m->dump->writing_thread = validity & WRITING_VALID ? writing : 0;
     return FB_NO_ERR;
 }
 

@@ -136,8 +136,6 @@ void fb_md_crashing(struct fb_md *m)
                 FB_NOWHERE);
         dump->crashing = by_stack(m);
     }
-    if (m->writing_known)
-        dump->writing = fb_md_thread_by_id(m, m->writing);
     if (dump->crashing == SIZE_MAX && m->requesting_known)
         dump->crashing = fb_md_thread_by_id(m, m->requesting);
     dump->requested = dump->crashing != SIZE_MAX && (!e->present || is_on_demand(dump));

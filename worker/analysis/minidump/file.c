@@ -184,11 +184,8 @@ static void read_streams(struct fb_md *m)
 struct fb_err fb_minidump_read(struct fb_span file, struct fb_arena *arena,
                                struct fb_notes *notes, struct fb_dump *out)
 {
-    *out = (struct fb_dump){.file = file,
-                            .writer = "unknown",
-                            .modules.main = SIZE_MAX,
-                            .crashing = SIZE_MAX,
-                            .writing = SIZE_MAX};
+    *out = (struct fb_dump){
+        .file = file, .writer = "unknown", .modules.main = SIZE_MAX, .crashing = SIZE_MAX};
     struct fb_md m = {.file = file,
                       .arena = arena,
                       .notes = notes,

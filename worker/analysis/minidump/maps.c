@@ -124,8 +124,8 @@ static struct fb_module module_of(struct fb_md *m, const struct mapping *mapping
                               .size = last->start + last->size - v[mapping->first].start,
                               .end = last->start + last->size,
                               .path = path,
-                              .name = fb_md_last_component(path),
-                              .debug_file = fb_md_last_component(path)};
+                              .name = fb_last_component(path),
+                              .debug_file = fb_last_component(path)};
 }
 
 /* The program itself, when no list says: where the kernel found its first instruction. */

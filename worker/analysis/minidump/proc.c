@@ -89,7 +89,7 @@ struct fb_err fb_md_command_line(struct fb_md *m, struct fb_md_stream s)
     struct words words =
         room_for(m, s.bytes, 1 + count_words(options, ' ') + count_words(rest, 0));
     if (program.n != 0)
-        add(&words, fb_md_last_component(fb_md_text8(m, program, FB_MD_STRING_MAX)));
+        add(&words, fb_last_component(fb_md_text8(m, program, FB_MD_STRING_MAX)));
     while (options.n != 0 && words.n < words.room && !m->full)
         add_option(m, &words, fb_md_cut_at(&options, ' '));
     while (rest.n != 0 && words.n < words.room && !m->full)

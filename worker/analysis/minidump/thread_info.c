@@ -52,7 +52,7 @@ struct fb_err fb_md_thread_info(struct fb_md *m, struct fb_md_stream s)
         }
         read_info(m, &r, &thread->info);
         if (thread->info.flags & FB_THREAD_WROTE_DUMP)
-            m->dump->writing = index;
+            m->dump->writing_thread = thread->id;
         distrust(m, thread, r.in.off);
     }
     return FB_NO_ERR;

@@ -47,8 +47,7 @@ bool fb_fields_ended(struct fb_fields *f)
 bool fb_fields_word(struct fb_fields *f, const char *word)
 {
     struct fb_fields ahead = *f;
-    struct fb_span got = fb_fields_text(&ahead);
-    if (got.n != strlen(word) || memcmp(got.p, word, got.n) != 0)
+    if (!fb_span_is(fb_fields_text(&ahead), word))
         return false;
     *f = ahead;
     return true;
@@ -77,6 +76,7 @@ static uint64_t number(struct fb_fields *f, unsigned base, uint64_t max)
 }
 
 uint64_t fb_fields_hex(struct fb_fields *f) { return number(f, 16, UINT64_MAX); }
+uint32_t fb_fields_hex32(struct fb_fields *f) { return (uint32_t)number(f, 16, UINT32_MAX); }
 uint32_t fb_fields_dec(struct fb_fields *f) { return (uint32_t)number(f, 10, UINT32_MAX); }
 
 size_t fb_fields_count(const struct fb_fields *f)

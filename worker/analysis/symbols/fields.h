@@ -18,6 +18,7 @@ struct fb_fields fb_fields_next(struct fb_span text, size_t *at);
 /** Whether the first field is `word`; if so, it is taken. */
 bool fb_fields_word(struct fb_fields *f, const char *word);
 uint64_t fb_fields_hex(struct fb_fields *f);
+uint32_t fb_fields_hex32(struct fb_fields *f);
 uint32_t fb_fields_dec(struct fb_fields *f);
 /** The next field as it stands; empty at the end of the line. */
 struct fb_span fb_fields_text(struct fb_fields *f);

@@ -34,26 +34,11 @@ static const char *text_of(struct fb_arena *arena, struct fb_sym_name name)
     return fb_arena_text(arena, text.p, text.n);
 }
 
-/* How many elements of a sorted table lie at or below `key`. Each table has its own notion of
- * a key, so the search is written once. */
-#define COUNT_UP_TO(v, n, key_of, key, count)                                                  \
-    do {                                                                                       \
-        size_t low_ = 0, high_ = (n);                                                          \
-        while (low_ < high_) {                                                                 \
-            size_t mid_ = low_ + (high_ - low_) / 2;                                           \
-            if ((v)[mid_].key_of <= (key))                                                     \
-                low_ = mid_ + 1;                                                               \
-            else                                                                               \
-                high_ = mid_;                                                                  \
-        }                                                                                      \
-        *(count) = low_;                                                                       \
-    } while (0)
-
 static const struct fb_sym_numbered *numbered(const struct fb_sym_numbered *v, size_t n,
                                               uint32_t number)
 {
     size_t i;
-    COUNT_UP_TO(v, n, number, number, &i);
+    FB_SYM_COUNT_UP_TO(v, n, number, number, &i);
     return i > 0 && v[i - 1].number == number ? &v[i - 1] : NULL;
 }
 
@@ -70,7 +55,7 @@ static const struct fb_sym_func *func_at(const struct fb_symfile *sym, uint64_t 
                                          uint64_t *nearest)
 {
     size_t n;
-    COUNT_UP_TO(sym->funcs, sym->n_funcs, at, rva, &n);
+    FB_SYM_COUNT_UP_TO(sym->funcs, sym->n_funcs, at, rva, &n);
     *nearest = n > 0 ? sym->funcs[n - 1].at : 0;
     uint32_t i = n > 0 ? (uint32_t)n - 1 : FB_SYM_NONE;
     for (int steps = 0; i != FB_SYM_NONE && steps < OUTER_MAX; steps++) {
@@ -87,7 +72,7 @@ static const struct fb_sym_public *public_at(const struct fb_symfile *sym, uint6
                                              uint64_t nearest)
 {
     size_t n;
-    COUNT_UP_TO(sym->publics, sym->n_publics, at, rva, &n);
+    FB_SYM_COUNT_UP_TO(sym->publics, sym->n_publics, at, rva, &n);
     if (n == 0 || rva - sym->publics[n - 1].at > PUBLIC_REACH)
         return NULL;
     return sym->publics[n - 1].at > nearest ? &sym->publics[n - 1] : NULL;
@@ -98,7 +83,7 @@ static const struct fb_sym_line *line_at(const struct fb_symfile *sym,
 {
     const struct fb_sym_line *v = sym->lines + func->first_line;
     size_t n;
-    COUNT_UP_TO(v, func->n_lines, at, offset, &n);
+    FB_SYM_COUNT_UP_TO(v, func->n_lines, at, offset, &n);
     return n > 0 && offset - v[n - 1].at < v[n - 1].size ? &v[n - 1] : NULL;
 }
 
@@ -109,13 +94,13 @@ static const struct fb_sym_site *site_at(const struct fb_symfile *sym,
 {
     const struct fb_sym_range *v = sym->ranges + func->first_range;
     size_t first, n;
-    COUNT_UP_TO(v, func->n_ranges, depth, depth, &n);
+    FB_SYM_COUNT_UP_TO(v, func->n_ranges, depth, depth, &n);
     if (depth == 0)
         first = 0;
     else
-        COUNT_UP_TO(v, func->n_ranges, depth, depth - 1, &first);
+        FB_SYM_COUNT_UP_TO(v, func->n_ranges, depth, depth - 1, &first);
     v += first;
-    COUNT_UP_TO(v, n - first, at, offset, &n);
+    FB_SYM_COUNT_UP_TO(v, n - first, at, offset, &n);
     return n > 0 && offset - v[n - 1].at < v[n - 1].size ? &sym->sites[v[n - 1].site] : NULL;
 }
 
@@ -178,6 +163,17 @@ static void put_lines(const struct fb_symfile *sym, const struct fb_sym_func *fu
         chain.n++;
     if (chain.n != 0)
         put_inlines(sym, func, &chain, arena, out);
+}
+
+bool fb_symfile_params(const struct fb_symfile *sym, uint64_t rva, uint32_t *out)
+{
+    uint64_t nearest;
+    const struct fb_sym_func *func = func_at(sym, rva, &nearest);
+    const struct fb_sym_public *public = func == NULL ? public_at(sym, rva, nearest) : NULL;
+    if (func == NULL && public == NULL)
+        return false;
+    *out = func != NULL ? func->params : public->params;
+    return true;
 }
 
 bool fb_symfile_lookup(const struct fb_symfile *sym, uint64_t rva, struct fb_arena *arena,

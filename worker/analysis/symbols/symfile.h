@@ -1,10 +1,9 @@
 /*
- * worker/analysis/symbols/symfile.h -- Breakpad's text symbol files (.sym): names,
- * lines and inlines.
+ * worker/analysis/symbols/symfile.h -- Breakpad's text symbol files (.sym): names, lines and
+ * inlines; symstack.h has what they say about stacks.
  *
  * One pass over the text makes sorted tables in an arena; names stay views into the text.
- * A line that makes no sense costs itself and sets `corrupt`. STACK records are left to
- * the unwinder's issue.
+ * A line that makes no sense costs itself and sets `corrupt`.
  * @source  docs/symbol_files.md of Breakpad
  */
 #pragma once

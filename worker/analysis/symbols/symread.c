@@ -4,8 +4,7 @@
  * The first pass only counts records by their first word, so that the second can fill tables of
  * the right size: memory stays within a small multiple of the text, and nothing ever grows.
  */
-#include "symbols/fields.h"
-#include "symbols/symtable.h"
+#include "symbols/symread.h"
 
 #include "base/sort.h"
 #include "base/text.h"
@@ -15,17 +14,7 @@ enum {
     BAD_SHARE_FROM = 100 // nor one with this many, if they are a tenth of what was read
 };
 
-struct reading {
-    struct fb_symfile *sym;
-    struct fb_arena *arena;
-    struct fb_sym_func *func;  // that lines and inlines belong to
-    struct fb_sym_func orphan; // takes those of a function that is not kept
-    bool counting;
-};
-
-static struct fb_sym_name name_of(struct fb_span s) { return (struct fb_sym_name){s.p, s.n}; }
-
-static const char *text_of(struct reading *r, struct fb_span s)
+static const char *text_of(struct fb_sym_reading *r, struct fb_span s)
 {
     struct fb_text text = fb_text_open(r->arena);
     fb_text_utf8(&text, s);
@@ -33,7 +22,7 @@ static const char *text_of(struct reading *r, struct fb_span s)
 }
 
 /* MODULE os arch id name */
-static bool read_module(struct reading *r, struct fb_fields *f)
+static bool read_module(struct fb_sym_reading *r, struct fb_fields *f)
 {
     fb_fields_text(f);
     fb_fields_text(f);
@@ -47,19 +36,19 @@ static bool read_module(struct reading *r, struct fb_fields *f)
 }
 
 /* FILE number path */
-static bool read_file(struct reading *r, struct fb_fields *f)
+static bool read_file(struct fb_sym_reading *r, struct fb_fields *f)
 {
     if (r->counting)
         return ++r->sym->n_files != 0;
     uint32_t number = fb_fields_dec(f);
-    struct fb_sym_name name = name_of(fb_fields_rest(f));
+    struct fb_sym_name name = fb_sym_name_of(fb_fields_rest(f));
     if (!f->bad)
         r->sym->files[r->sym->n_files++] = (struct fb_sym_numbered){number, FB_SYM_NONE, name};
     return !f->bad;
 }
 
 /* INLINE_ORIGIN number name, or before 2021: number file name, with file -1 for none. */
-static bool read_origin(struct reading *r, struct fb_fields *f)
+static bool read_origin(struct fb_sym_reading *r, struct fb_fields *f)
 {
     if (r->counting)
         return ++r->sym->n_origins != 0;
@@ -71,21 +60,21 @@ static bool read_origin(struct reading *r, struct fb_fields *f)
         origin.file = FB_SYM_NONE;
     else
         f->p = old.p;
-    origin.name = name_of(fb_fields_rest(f));
+    origin.name = fb_sym_name_of(fb_fields_rest(f));
     if (!f->bad)
         r->sym->origins[r->sym->n_origins++] = origin;
     return !f->bad;
 }
 
 /* FUNC [m] address size parameters name */
-static bool read_func(struct reading *r, struct fb_fields *f)
+static bool read_func(struct fb_sym_reading *r, struct fb_fields *f)
 {
     if (r->counting)
         return ++r->sym->n_funcs != 0;
     fb_fields_word(f, "m");
     struct fb_sym_func func = {.at = fb_fields_hex(f), .size = fb_fields_hex(f)};
-    fb_fields_hex(f); // size of the parameters
-    func.name = name_of(fb_fields_rest(f));
+    func.params = fb_fields_hex32(f);
+    func.name = fb_sym_name_of(fb_fields_rest(f));
     func.first_line = (uint32_t)r->sym->n_lines;
     func.first_range = (uint32_t)r->sym->n_ranges;
     f->bad |= func.size > UINT64_MAX - func.at;
@@ -96,7 +85,7 @@ static bool read_func(struct reading *r, struct fb_fields *f)
 }
 
 /* address size line file: no keyword, the record begins with its number */
-static bool read_line(struct reading *r, struct fb_fields *f)
+static bool read_line(struct fb_sym_reading *r, struct fb_fields *f)
 {
     if (r->counting)
         return ++r->sym->n_lines != 0;
@@ -115,7 +104,7 @@ static bool read_line(struct reading *r, struct fb_fields *f)
     return true;
 }
 
-static void read_ranges(struct reading *r, struct fb_fields *f, uint32_t depth)
+static void read_ranges(struct fb_sym_reading *r, struct fb_fields *f, uint32_t depth)
 {
     while (!f->bad && !fb_fields_ended(f)) {
         uint64_t offset = fb_fields_hex(f) - r->func->at;
@@ -130,7 +119,7 @@ static void read_ranges(struct reading *r, struct fb_fields *f, uint32_t depth)
 
 /* INLINE depth line file origin (address size)+; the old form has no file, and so an odd
  * number of fields. */
-static bool read_inline(struct reading *r, struct fb_fields *f)
+static bool read_inline(struct fb_sym_reading *r, struct fb_fields *f)
 {
     size_t fields = fb_fields_count(f);
     if (r->counting) {
@@ -153,14 +142,14 @@ static bool read_inline(struct reading *r, struct fb_fields *f)
 }
 
 /* PUBLIC [m] address parameters name */
-static bool read_public(struct reading *r, struct fb_fields *f)
+static bool read_public(struct fb_sym_reading *r, struct fb_fields *f)
 {
     if (r->counting)
         return ++r->sym->n_publics != 0;
     fb_fields_word(f, "m");
     struct fb_sym_public public = {.at = fb_fields_hex(f)};
-    fb_fields_hex(f); // size of the parameters
-    public.name = name_of(fb_fields_rest(f));
+    public.params = fb_fields_hex32(f);
+    public.name = fb_sym_name_of(fb_fields_rest(f));
     /* Folklore: the converters of old system PDBs write absolute symbols (_CIlog and others of
      * ntdll) as publics at 0. Nothing lies there. */
     if (!f->bad && public.at != 0)
@@ -168,21 +157,24 @@ static bool read_public(struct reading *r, struct fb_fields *f)
     return !f->bad;
 }
 
-static bool skip(struct reading *r, struct fb_fields *f) { return r != NULL && f != NULL; }
+static bool skip(struct fb_sym_reading *r, struct fb_fields *f)
+{
+    return r != NULL && f != NULL;
+}
 
-/* Records by their first word. INFO says nothing that we ask; STACK is the unwinder's. */
+/* Records by their first word. INFO says nothing that we ask. */
 static const struct {
     const char *word;
-    bool (*read)(struct reading *, struct fb_fields *);
+    bool (*read)(struct fb_sym_reading *, struct fb_fields *);
 } records[] = {
-    {"FUNC",          read_func  },
-    {"INLINE",        read_inline},
-    {"PUBLIC",        read_public},
-    {"STACK",         skip       },
-    {"FILE",          read_file  },
-    {"INLINE_ORIGIN", read_origin},
-    {"MODULE",        read_module},
-    {"INFO",          skip       },
+    {"FUNC",          read_func        },
+    {"INLINE",        read_inline      },
+    {"PUBLIC",        read_public      },
+    {"STACK",         fb_sym_read_stack},
+    {"FILE",          read_file        },
+    {"INLINE_ORIGIN", read_origin      },
+    {"MODULE",        read_module      },
+    {"INFO",          skip             },
 };
 
 static bool starts_with_digit(const struct fb_fields *f)
@@ -190,7 +182,7 @@ static bool starts_with_digit(const struct fb_fields *f)
     return (*f->p >= '0' && *f->p <= '9') || (*f->p >= 'a' && *f->p <= 'f');
 }
 
-static bool read_record(struct reading *r, struct fb_fields *f)
+static bool read_record(struct fb_sym_reading *r, struct fb_fields *f)
 {
     if (fb_fields_ended(f))
         return true;
@@ -202,7 +194,7 @@ static bool read_record(struct reading *r, struct fb_fields *f)
     return false;
 }
 
-static void read_all(struct reading *r, struct fb_span text)
+static void read_all(struct fb_sym_reading *r, struct fb_span text)
 {
     size_t bad = 0, lines = 0;
     for (size_t at = 0; at < text.n; lines++) {
@@ -216,15 +208,11 @@ static void read_all(struct reading *r, struct fb_span text)
 
 /* --- sorting: by address or number, then by place in the file ----------------------- */
 
-static int order(uint64_t a, uint64_t b) { return (a > b) - (a < b); }
-static int order_place(struct fb_sym_name a, struct fb_sym_name b)
-{
-    return order((uintptr_t)a.p, (uintptr_t)b.p);
-}
 static int by_number(const void *a, const void *b)
 {
     const struct fb_sym_numbered *x = a, *y = b;
-    return x->number != y->number ? order(x->number, y->number) : order_place(x->name, y->name);
+    return x->number != y->number ? fb_sym_order(x->number, y->number)
+                                  : fb_sym_order_place(x->name, y->name);
 }
 /* Of two that begin together the shorter comes later, of two equals the first: a look-up takes
  * the last that fits. */
@@ -232,25 +220,26 @@ static int by_func(const void *a, const void *b)
 {
     const struct fb_sym_func *x = a, *y = b;
     if (x->at != y->at)
-        return order(x->at, y->at);
-    return x->size != y->size ? order(y->size, x->size) : order_place(y->name, x->name);
+        return fb_sym_order(x->at, y->at);
+    return x->size != y->size ? fb_sym_order(y->size, x->size)
+                              : fb_sym_order_place(y->name, x->name);
 }
 static int by_public(const void *a, const void *b)
 {
     const struct fb_sym_public *x = a, *y = b;
-    return x->at != y->at ? order(x->at, y->at) : order_place(y->name, x->name);
+    return x->at != y->at ? fb_sym_order(x->at, y->at) : fb_sym_order_place(y->name, x->name);
 }
 static int by_line(const void *a, const void *b)
 {
     const struct fb_sym_line *x = a, *y = b;
-    return x->at != y->at ? order(x->at, y->at) : order(y->size, x->size);
+    return x->at != y->at ? fb_sym_order(x->at, y->at) : fb_sym_order(y->size, x->size);
 }
 static int by_range(const void *a, const void *b)
 {
     const struct fb_sym_range *x = a, *y = b;
     if (x->depth != y->depth)
-        return order(x->depth, y->depth);
-    return x->at != y->at ? order(x->at, y->at) : order(y->site, x->site);
+        return fb_sym_order(x->depth, y->depth);
+    return x->at != y->at ? fb_sym_order(x->at, y->at) : fb_sym_order(y->site, x->site);
 }
 
 /* For each function the nearest one before it that reaches further: where a look-up goes on
@@ -279,6 +268,7 @@ static void sort_all(struct fb_symfile *sym)
         fb_sort(sym->ranges + f->first_range, f->n_ranges, sizeof *sym->ranges, by_range);
     }
     link_outer(sym);
+    fb_sym_sort_stack(sym);
 }
 
 /* Tables of the size that was counted; the counts start again at 0 for the second pass. */
@@ -306,7 +296,7 @@ struct fb_err fb_symfile_read(struct fb_span text, struct fb_arena *arena,
     struct fb_symfile *sym = FB_NEW(arena, struct fb_symfile, 1);
     if (sym == NULL)
         return FB_FAIL(LIMIT, "no room for the symbol file", text.off);
-    struct reading r = {.sym = sym, .arena = arena, .counting = true};
+    struct fb_sym_reading r = {.sym = sym, .arena = arena, .counting = true};
     read_all(&r, text);
     if (!make_tables(sym, arena))
         return FB_FAIL(LIMIT, "no room for the symbol file", text.off);

@@ -18,6 +18,9 @@
 #define PDATA(find) {"pdata", FB_TRUST_CFI, find}
 #define LEAF(find)  {"leaf", FB_TRUST_LEAF, find}
 #define SIGNAL(find) {"signal", FB_TRUST_CFI, find}
+#define WIN         {"stack_win", FB_TRUST_CFI, fb_unwind_stack_win}
+#define WIN_NEAR    {"stack_win", FB_TRUST_CFI_SCAN, fb_unwind_stack_win_near}
+#define CFI         {"stack_cfi", FB_TRUST_CFI, fb_unwind_stack_cfi}
 #define CODE        {"code", FB_TRUST_CFI, fb_unwind_code}
 #define FRAME(find) {"frame_pointer", FB_TRUST_FRAME_POINTER, find}
 #define SCAN        {"scan", FB_TRUST_SCAN, fb_unwind_scan}
@@ -25,6 +28,9 @@
 
 static const struct fb_rung x86_windows[] = {
     BAD_CALL,
+    WIN,
+    CFI,
+    WIN_NEAR,
     CODE,
     LEAF(fb_unwind_leaf),
     FRAME(fb_unwind_fp),
@@ -32,6 +38,7 @@ static const struct fb_rung x86_windows[] = {
 static const struct fb_rung amd64_windows[] = {
     BAD_CALL,
     PDATA(fb_unwind_pdata_x64),
+    CFI,
     LEAF(fb_unwind_leaf_x64),
     CODE,
     LEAF(fb_unwind_leaf),
@@ -40,35 +47,41 @@ static const struct fb_rung amd64_windows[] = {
 static const struct fb_rung arm64_windows[] = {
     BAD_CALL,
     PDATA(fb_unwind_pdata_arm64),
+    CFI,
     LEAF(fb_unwind_lr),
     FRAME(fb_unwind_fp),
     SCAN, NO_MORE};
 static const struct fb_rung intel[] = {
     BAD_CALL,
     SIGNAL(fb_unwind_signal),
+    CFI,
     CODE,
     FRAME(fb_unwind_fp),
     SCAN, NO_MORE};
 static const struct fb_rung amd64_macos[] = {
     BAD_CALL,
     SIGNAL(fb_unwind_sigtramp),
+    CFI,
     CODE,
     FRAME(fb_unwind_fp),
     SCAN, NO_MORE};
 static const struct fb_rung arm64[] = {
     BAD_CALL,
     SIGNAL(fb_unwind_signal),
+    CFI,
     LEAF(fb_unwind_lr),
     FRAME(fb_unwind_fp),
     SCAN, NO_MORE};
 static const struct fb_rung arm[] = {
     BAD_CALL,
     SIGNAL(fb_unwind_signal),
+    CFI,
     FRAME(fb_unwind_fp_arm),
     FRAME(fb_unwind_fp_thumb),
     SCAN, NO_MORE};
 static const struct fb_rung arm_ios[] = {
     BAD_CALL,
+    CFI,
     FRAME(fb_unwind_fp_thumb),
     SCAN, NO_MORE};
 // clang-format on

@@ -16,7 +16,9 @@ struct fb_unwinder { // what stays the same during one walk
     fb_addr stack_start;
     fb_addr code_start, code_end; // of all modules: a cheap first answer
     size_t *instructions;         // that code.c may still decode
-    uint64_t not_address;         // bits that a pointer may carry besides its address
+    const struct fb_frame
+        *younger;         // the callee of the frame whose caller is looked for, or NULL
+    uint64_t not_address; // bits that a pointer may carry besides its address
 };
 
 /* What a rung proposes. */
@@ -34,6 +36,8 @@ fb_unwind_fn fb_unwind_bad_call, fb_unwind_leaf, fb_unwind_lr;   // leaf.c
 fb_unwind_fn fb_unwind_leaf_x64;                                 // leaf.c
 fb_unwind_fn fb_unwind_pdata_x64;                                // pdata_x64.c
 fb_unwind_fn fb_unwind_pdata_arm64;                              // pdata_arm64.c
+fb_unwind_fn fb_unwind_stack_cfi;                                // stack_cfi.c
+fb_unwind_fn fb_unwind_stack_win, fb_unwind_stack_win_near;      // stack_win.c
 fb_unwind_fn fb_unwind_code;                                     // code.c
 fb_unwind_fn fb_unwind_fp, fb_unwind_fp_arm, fb_unwind_fp_thumb; // fp.c
 fb_unwind_fn fb_unwind_scan;                                     // scan.c
@@ -107,6 +111,12 @@ struct fb_span fb_code_before(const struct fb_unwinder *w, fb_addr a, size_t max
  * there is neither. */
 const struct fb_image *fb_code_image(const struct fb_unwinder *w,
                                      const struct fb_module *module);
+/** What its image itself names at `rva`, or nearest below. @return false: nothing */
+bool fb_code_nearest(const struct fb_unwinder *w, const struct fb_module *module, uint64_t rva,
+                     struct fb_arena *arena, struct fb_symbol *out);
+/** The same, unless unwind data says that it is another function's name. */
+bool fb_code_own_name(const struct fb_unwinder *w, const struct fb_module *module, uint64_t rva,
+                      struct fb_arena *arena, struct fb_symbol *out); // own_name.c
 /** The module that holds `a`, NULL when none does. */
 const struct fb_module *fb_code_module(const struct fb_unwinder *w, fb_addr a);
 /** The call before a return address. */

@@ -258,12 +258,17 @@ static void name_frame(const struct fb_unwinder *w, struct fb_arena *arena, stru
     f->module = fb_code_module(w, f->lookup);
     if (f->module == NULL)
         name_unloaded(w->env->dump, arena, f);
-    if (f->module == NULL || symbols == NULL ||
-        symbols->state(symbols->self, f->module) == FB_SYMBOLS_MISSING ||
-        !symbols->lookup(symbols->self, f->module, f->lookup - f->module->base, arena, &s))
+    if (f->module == NULL)
+        return;
+    uint64_t rva = f->lookup - f->module->base;
+    bool has =
+        symbols != NULL && symbols->state(symbols->self, f->module) != FB_SYMBOLS_MISSING;
+    if (has ? !symbols->lookup(symbols->self, f->module, rva, arena, &s)
+            : !fb_code_own_name(w, f->module, rva, arena, &s))
         return;
     f->function = s.function;
     f->function_at = f->module->base + s.function_rva;
+    f->nearest = s.nearest;
     f->file = s.file;
     f->line = s.line;
     f->inlines = s.inlines;
@@ -295,11 +300,13 @@ static void find_frames(struct walk *walk, const struct fb_regs *regs, struct fb
     size_t n = 0;
     const char *stop = NULL;
     v[n++] = frame_of(walk, &context, regs, true);
-    while (stop == NULL && n < cap)
+    while (stop == NULL && n < cap) {
+        walk->w.younger = n > 1 ? &v[n - 2] : NULL;
         if ((stop = step(walk, &v[n - 1], &v[n])) == NULL)
             n++;
-    *out = (struct fb_stack){v, n, stop != NULL ? stop : "limit of frames", stop == NULL,
-                             walk->corrupted};
+    }
+    *out = (struct fb_stack){
+        v, n, stop != NULL ? stop : "limit of frames", stop == NULL, walk->corrupted, {0}};
 }
 
 struct fb_err fb_walk(const struct fb_walk_env *env, const struct fb_thread *thread,
@@ -325,6 +332,7 @@ struct fb_err fb_walk(const struct fb_walk_env *env, const struct fb_thread *thr
     fb_arena_give_back(arena, (cap - out->n) * sizeof *v);
     for (size_t i = 0; i < out->n; i++)
         name_frame(&walk.w, arena, &v[i]);
+    out->cycle = fb_stack_cycle(out);
     if (out->cut && cap < FB_FRAMES_MAX)
         return FB_FAIL(LIMIT, "no room for all frames of a thread", 0);
     return FB_NO_ERR;

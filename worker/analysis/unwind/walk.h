@@ -30,3 +30,6 @@ struct fb_images *fb_images_new(const struct fb_dump *dump, struct fb_arena *are
  */
 struct fb_err fb_walk(const struct fb_walk_env *env, const struct fb_thread *thread,
                       const struct fb_regs *regs, struct fb_arena *arena, struct fb_stack *out);
+
+/** The recursion that covers most of a stack: one to eight frames, four rounds at least. */
+struct fb_cycle fb_stack_cycle(const struct fb_stack *stack); // cycle.c

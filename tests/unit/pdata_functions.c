@@ -1,6 +1,6 @@
 /*
- * tests/unit/pdata_arm64_functions.c -- functions whose prologs differ, for
- * test_pdata_arm64_steps: it compiles them for ARM64 Windows in several ways.
+ * tests/unit/pdata_functions.c -- functions whose prologs differ, for test_pdata_x64_code and
+ * test_pdata_arm64_steps: they compile them for Windows in several ways.
  *
  * There is no library to link: what they call is here, and what a compiler wants, at the end.
  */
@@ -131,4 +131,5 @@ int main_entry(int a)
     return moves_sp(a) + varies(a, 1, 2) + keeps_many(a, 1, 2, 3, 4, 5, 6, 7) + large(a);
 }
 
-__attribute__((naked)) void __chkstk(void) { __asm__("ret"); }
+__attribute__((naked)) void __chkstk(void) { __asm__("ret"); }     // as clang calls it
+__attribute__((naked)) void ___chkstk_ms(void) { __asm__("ret"); } // as gcc does

@@ -1,0 +1,59 @@
+/* worker/analysis/unwind/stack_records.c -- symbol file, registers and memory, for the rungs
+ * that read STACK records. */
+#include "unwind/stack_records.h"
+
+const struct fb_symfile *fb_record_symfile(const struct fb_unwinder *w, fb_addr a,
+                                           uint64_t *rva)
+{
+    const struct fb_symbols *symbols = w->env->symbols;
+    const struct fb_module *module = fb_code_module(w, a);
+    if (symbols == NULL || symbols->symfile == NULL || module == NULL)
+        return NULL;
+    *rva = a - module->base;
+    return symbols->symfile(symbols->self, module);
+}
+
+/* Names that the producers use besides ours. */
+static const struct {
+    enum fb_arch arch;
+    const char *name;
+    int reg;
+} aliases[] = {
+    {FB_ARM64, "x29", FB_FP64},
+    {FB_ARM64, "x30", FB_LR64},
+    {FB_ARM64, "x31", FB_SP64},
+    {FB_ARM,   "r11", FB_FP32},
+    {FB_ARM,   "r13", FB_SP32},
+    {FB_ARM,   "r14", FB_LR32},
+    {FB_ARM,   "r15", FB_PC32},
+};
+
+int fb_record_register(const struct fb_unwinder *w, struct fb_span name)
+{
+    if (name.n != 0 && name.p[0] == '$')
+        name = (struct fb_span){name.p + 1, name.n - 1, 0};
+    for (size_t i = 0; i < w->names->n; i++)
+        if (fb_span_is(name, w->names->name[i]))
+            return (int)i;
+    for (size_t i = 0; i < sizeof aliases / sizeof *aliases; i++)
+        if (aliases[i].arch == w->env->dump->system.arch && fb_span_is(name, aliases[i].name))
+            return aliases[i].reg;
+    return -1;
+}
+
+bool fb_record_word(const struct fb_unwinder *w, fb_addr a, uint64_t *out)
+{
+    return fb_stack_word(w, a, out) ||
+           fb_memory_read(&w->env->dump->memory, a, w->names->word, out);
+}
+
+uint64_t fb_record_mask(const struct fb_unwinder *w)
+{
+    return w->names->word == sizeof(uint32_t) ? UINT32_MAX : UINT64_MAX;
+}
+
+bool fb_record_has_link(const struct fb_unwinder *w)
+{
+    enum fb_arch arch = w->env->dump->system.arch;
+    return arch == FB_ARM || arch == FB_ARM64;
+}
