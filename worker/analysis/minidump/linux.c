@@ -13,12 +13,13 @@ static const char *text_of(struct fb_md *m, struct fb_span value)
 
 static void read_microcode(struct fb_md *m, struct fb_span text)
 {
+    static const char digits[] = "0123456789abcdef";
     struct fb_linux *proc = &m->dump->proc;
     uint64_t v = 0;
     if (text.n < 3 || text.n > 18 || text.p[0] != '0' || text.p[1] != 'x')
         return;
     for (size_t i = 2; i < text.n; i++) {
-        const char *digit = memchr("0123456789abcdef", text.p[i], 16);
+        const char *digit = memchr(digits, text.p[i], sizeof digits - 1);
         if (digit == NULL)
             return;
         v = v << 4 | (uint64_t)(*digit <= '9' ? *digit - '0' : *digit - 'a' + 10);
@@ -110,7 +111,7 @@ struct fb_err fb_md_lsb(struct fb_md *m, struct fb_md_stream s)
         "DISTRIB_ID", "DISTRIB_RELEASE", "DISTRIB_CODENAME", "DISTRIB_DESCRIPTION",
         "ID",         "VERSION_ID",      "VERSION_CODENAME", "PRETTY_NAME"};
     struct fb_span v[2 * FIELDS];
-    fb_md_values(s.bytes, '=', names, v, 2 * FIELDS);
+    fb_md_values(s.bytes, '=', names, v, sizeof v / sizeof *v);
     for (size_t i = 0; i < FIELDS; i++)
         v[i] = v[i].n != 0 ? v[i] : v[FIELDS + i];
     m->dump->lsb = (struct fb_lsb){.id = text_of(m, v[ID]),
