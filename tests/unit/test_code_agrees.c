@@ -475,7 +475,7 @@ int main(int argc, char **argv)
     }
     check(FB_X86, "all x86", 0.08, 0.001);
     check(FB_AMD64, "all x64", 0.06, 0.001);
-    check(FB_ARM64, "all ARM64", 0.08, 0.001);
+    check(FB_ARM64, "all ARM64", 0.08, 0.002);
     free(room);
     for (size_t i = 0; i < COUNT(handles); i++)
         fb_disasm_close(handles[i]);

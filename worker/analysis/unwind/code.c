@@ -168,7 +168,8 @@ bool fb_unwind_code(const struct fb_unwinder *w, const struct fb_frame *callee,
         bool sure = fb_sp_is_sure(callee);
         p->loose = p->fresh = e->arch == FB_X86 && !sure;
         p->called = !callee->exact;
-        p->moved = !callee->exact && fb_emulate_in_prolog(e, callee->resume);
+        p->moved = !callee->exact && callee->trust >= FB_TRUST_CFI &&
+                   fb_emulate_in_prolog(e, callee->resume);
         if (e->lr >= 0 && !sure) // the record of fp does not say where its frame ends
             p->regs.valid &= ~(UINT64_C(1) << e->sp);
         fb_emulate(e);

@@ -227,9 +227,9 @@ static enum callee look_at(const struct fb_emulation *e, struct look *l,
 }
 
 /* The first return in sight will do. */
+enum { IN_SIGHT = 64, IN_SIGHT_OF_HELPER = 16 }; // instructions
 static enum callee callee_at(struct fb_emulation *e, fb_addr at, uint64_t *popped)
 {
-    enum { IN_SIGHT = 64 };
     struct fb_step s;
     struct look l = {0};
     enum callee seen = UNSEEN;
@@ -249,10 +249,9 @@ static enum callee callee_at(struct fb_emulation *e, fb_addr at, uint64_t *poppe
  * They are a few instructions straight down. @return by how much sp has moved */
 static int64_t moved_by(struct fb_emulation *e, fb_addr at)
 {
-    enum { IN_SIGHT = 12 };
     struct fb_step s;
     int64_t moved = 0;
-    for (size_t i = 0; i < IN_SIGHT && decode(e, at, &s); i++, at += s.length) {
+    for (size_t i = 0; i < IN_SIGHT_OF_HELPER && decode(e, at, &s); i++, at += s.length) {
         int base = s.kind == FB_STEP_STORE ? s.to : s.from;
         bool accesses = s.kind == FB_STEP_STORE || s.kind == FB_STEP_LOAD;
         if (s.kind == FB_STEP_RETURN)
@@ -336,6 +335,15 @@ static bool makes_frame(struct fb_emulation *e, const struct fb_path *p,
             (next.p[0] == 0x89 && next.p[1] == 0xE5));
 }
 
+static bool makes_room(const struct fb_emulation *e, const struct fb_step *s)
+{
+    return s->kind == FB_STEP_SET && s->to == e->sp && s->from == e->sp && s->constant < 0;
+}
+static bool saves(const struct fb_emulation *e, const struct fb_step *s)
+{
+    return s->kind == FB_STEP_PUSH && s->from >= 0 && (e->callee_saved >> s->from & 1) != 0;
+}
+
 /* Whether an instruction behind a call is the first of another function: then the call does
  * not return. Behind one that does, nobody saves registers or makes room; but arguments are
  * pushed for the next call, on x86, unless it begins where functions are aligned to. */
@@ -343,15 +351,11 @@ static bool begins_function(struct fb_emulation *e, const struct fb_path *p,
                             const struct fb_step *s)
 {
     enum { ALIGNED = 16 };
-    bool makes_room =
-        s->kind == FB_STEP_SET && s->to == e->sp && s->from == e->sp && s->constant < 0;
-    bool saves =
-        s->kind == FB_STEP_PUSH && s->from >= 0 && (e->callee_saved >> s->from & 1) != 0;
     bool saves_below = s->kind == FB_STEP_STORE && s->to == e->sp && s->update < 0;
     bool padded = p->padded && (p->ip - s->length) % ALIGNED == 0;
     if (e->arch == FB_X86 && !padded)
         return makes_frame(e, p, s);
-    return makes_room || saves || saves_below;
+    return makes_room(e, s) || saves(e, s) || saves_below;
 }
 
 static bool pads(const struct fb_step *s)
@@ -435,9 +439,19 @@ void fb_emulate(struct fb_emulation *e)
 bool fb_emulate_in_prolog(struct fb_emulation *e, fb_addr address)
 {
     struct fb_call call = fb_call_before(e->w, address);
-    uint64_t popped;
-    return e->arch == FB_X86 && call.kind == FB_CALL_DIRECT &&
-           callee_at(e, call.target, &popped) == MOVES;
+    fb_addr at = call.target;
+    struct fb_step s;
+    struct look l = {0};
+    if (e->arch != FB_X86 || call.kind != FB_CALL_DIRECT)
+        return false;
+    for (size_t i = 0; i < IN_SIGHT_OF_HELPER && decode(e, at, &s); i++, at += s.length) {
+        if (makes_room(e, &s) || saves(e, &s) ||
+            (s.kind >= FB_STEP_CALL && s.kind != FB_STEP_BRANCH))
+            return false; // as most functions do at once
+        if (look_at(e, &l, &s) == MOVES)
+            return true;
+    }
+    return false;
 }
 
 bool fb_emulate_can(const struct fb_unwinder *w, fb_addr a)

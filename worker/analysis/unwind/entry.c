@@ -156,9 +156,10 @@ static bool called(struct fb_emulation *e, struct backward *b, struct fb_regs *c
         uint64_t ra;
         if (!fb_stack_word(e->w, slot, &ra))
             return false;
-        ra = fb_code_address(e->w, ra);
-        if (fb_code_module(e->w, ra) == NULL)
-            continue;
+        if (e->arch == FB_ARM64)
+            ra = fb_code_address(e->w, ra);
+        if (ra < e->w->code_start || ra >= e->w->code_end)
+            continue; // as most words
         struct fb_call call = fb_call_before(e->w, ra);
         if (call.kind != FB_CALL_DIRECT || call.target > goal || goal - call.target > FAR_APART)
             continue;
