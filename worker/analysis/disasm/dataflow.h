@@ -35,6 +35,7 @@ enum fb_effect {
     FB_EFFECT_FLOW,         // each place written := all places read, together
     FB_EFFECT_SWAP,         // the first two places change their contents
     FB_EFFECT_SWAP_ADD,     // second := first, first := both
+    FB_EFFECT_FETCH,        // third := first, first := first or second
     FB_EFFECT_COMPARE_SWAP, // first or second, third or first; flags := first and third
     FB_EFFECT_PUSH,         // each place, in order, onto the stack
     FB_EFFECT_POP,          // each place, in order, from the stack

@@ -104,6 +104,9 @@ static void direction(const struct work *w, int i, bool *read, bool *write)
     case FB_FORM_COMBINE:
         *read = true;
         break;
+    case FB_FORM_BOTH:
+        *read = *write = true;
+        break;
     case FB_FORM_COMPARE:
         *read = true;
         *write = false;

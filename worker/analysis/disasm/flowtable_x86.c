@@ -135,8 +135,8 @@ static const struct fb_flow_row rows[X86_INS_ENDING] = {
     [X86_INS_LEAVE] = {.form = FB_FORM_COMPARE, .reads = BP, .read_units = FB_UNITS_64, .writes = SP | BP, .write_units = FB_UNITS_64},
     [X86_INS_ENTER] = {.form = FB_FORM_DISCARD, .writes = SP | BP, .write_units = FB_UNITS_64},
 
-    [X86_INS_XCHG] = {.form = FB_FORM_COMBINE, .effect = FB_EFFECT_SWAP},
-    [X86_INS_XADD] = {.form = FB_FORM_COMBINE, .effect = FB_EFFECT_SWAP_ADD, .flags = true},
+    [X86_INS_XCHG] = {.form = FB_FORM_BOTH, .effect = FB_EFFECT_SWAP},
+    [X86_INS_XADD] = {.form = FB_FORM_BOTH, .effect = FB_EFFECT_SWAP_ADD, .flags = true},
     [X86_INS_CMPXCHG] = {.form = FB_FORM_COMBINE, .effect = FB_EFFECT_COMPARE_SWAP, .flags = true, .reads = A, .writes = A},
 #define X(name) [X86_INS_##name] = {.form = FB_FORM_COMPARE, .flags = true, .reads = A | B | C | D, .writes = A | D, \
                                     .read_units = FB_UNITS_64, .write_units = FB_UNITS_64},

@@ -7,6 +7,7 @@ enum fb_flow_form {
     FB_FORM_UNSAID,  // as Capstone says
     FB_FORM_ASSIGN,  // first := the others
     FB_FORM_COMBINE, // first := all
+    FB_FORM_BOTH,    // both are read and written
     FB_FORM_COMPARE, // all are read
     FB_FORM_DISCARD, // first := nothing that is data
     FB_FORM_NOTHING
