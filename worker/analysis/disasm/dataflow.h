@@ -1,10 +1,10 @@
 /*
- * worker/analysis/disasm/dataflow.h -- what one instruction does to data, the same words for all
- * architectures: which places it reads, which it writes, and what flows between them.
+ * worker/analysis/disasm/dataflow.h -- what one instruction does to data, the same words for
+ * all architectures: which places it reads, which it writes, and what flows between them.
  *
- * Places that hold no data (constants, the instruction pointer, the zero register) are left out.
- * How much of an address or a flag an instruction uses is told here; what follows from it is
- * said in exploitability/taint.c.
+ * Places that hold no data (constants, the instruction pointer, the zero register) are left
+ * out. How much of an address or a flag an instruction uses is told here; what follows from it
+ * is said in exploitability/taint.c.
  */
 #pragma once
 #include "disasm/insn.h"
@@ -21,9 +21,9 @@ enum fb_data_kind { FB_DATA_REGISTER, FB_DATA_VECTOR, FB_DATA_MEMORY, FB_DATA_FL
 struct fb_data {
     enum fb_data_kind kind;
     bool read, write;
-    bool only_address; // memory that is not accessed: its address is what is read (LEA)
-    bool named;        // stands in the text of the instruction
-    int8_t reg;        // a register by fb_regs index, or a vector register by number
+    bool only_address;     // memory that is not accessed: its address is what is read (LEA)
+    bool named;            // stands in the text of the instruction
+    int8_t reg;            // a register by fb_regs index, or a vector register by number
     uint8_t reads, writes; // units of a general register
     int8_t base, index;    // memory; -1: none, or the instruction pointer
     bool plain;            // memory: not relative to a segment
@@ -45,7 +45,8 @@ enum fb_effect {
 enum { FB_DATA_MAX = 20 };
 struct fb_dataflow {
     enum fb_effect effect;
-    bool stack_moves; // the stack pointer changes by `stack_by` bytes, other than by PUSH and POP
+    bool stack_moves; // the stack pointer changes by `stack_by` bytes, other than by PUSH and
+                      // POP
     int64_t stack_by;
     struct fb_data v[FB_DATA_MAX];
     size_t n;
@@ -54,9 +55,9 @@ struct fb_dataflow {
 /* Vector registers by number: those of both architectures come first. */
 enum {
     FB_VECTORS_PLAIN = 32,
-    FB_VECTOR_MMX = 32, // x86: eight
+    FB_VECTOR_MMX = 32,  // x86: eight
     FB_VECTOR_MASK = 40, // x86: k0 ... k7
-    FB_VECTOR_X87 = 48, // the whole x87 stack, since its registers turn
+    FB_VECTOR_X87 = 48,  // the whole x87 stack, since its registers turn
     FB_VECTORS
 };
 

@@ -1,6 +1,6 @@
 /*
- * worker/analysis/disasm/dataflow_arm.c -- data flow of 32-bit ARM and Thumb instructions, as far
- * as their form tells it.
+ * worker/analysis/disasm/dataflow_arm.c -- data flow of 32-bit ARM and Thumb instructions, as
+ * far as their form tells it.
  *
  * The first operand is written and the others are read, but for loads and stores, lists of
  * registers and comparisons. An instruction on a condition may also leave what was there.
@@ -59,9 +59,10 @@ static void add_list(const cs_arm *arm, bool push, struct fb_dataflow *out)
     for (int i = 0; i < arm->op_count; i++) {
         const cs_arm_op *operand = &arm->operands[push ? arm->op_count - 1 - i : i];
         if (operand->type == ARM_OP_REG)
-            fb_data_register(out, fb_insn_arm_reg((unsigned)operand->reg) < 0
-                                      ? FB_PC32
-                                      : fb_insn_arm_reg((unsigned)operand->reg),
+            fb_data_register(out,
+                             fb_insn_arm_reg((unsigned)operand->reg) < 0
+                                 ? FB_PC32
+                                 : fb_insn_arm_reg((unsigned)operand->reg),
                              push ? FB_UNITS_64 : 0, push ? 0 : FB_UNITS_64);
     }
 }
@@ -76,8 +77,8 @@ static void add_operands(const cs_insn *cs, const struct fb_op *op, const struct
     for (int i = 0; i < arm->op_count; i++) {
         bool first = i == 0 || (list && op->memory == FB_OP_LOAD && i > 0);
         bool write = first && !tests && op->memory != FB_OP_STORE;
-        bool base = list && i == 0 && insn->mem[0].base == fb_insn_arm_reg(
-                                                               (unsigned)arm->operands[0].reg);
+        bool base = list && i == 0 &&
+                    insn->mem[0].base == fb_insn_arm_reg((unsigned)arm->operands[0].reg);
         if (arm->operands[i].type == ARM_OP_REG && !base)
             add_register((unsigned)arm->operands[i].reg, !write || conditional, write, out);
     }

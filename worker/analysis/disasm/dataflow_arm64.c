@@ -2,17 +2,17 @@
  * worker/analysis/disasm/dataflow_arm64.c -- data flow of ARM64 instructions.
  *
  * Without a row the first operand is written and the others are read, which is the form of
- * nearly all of them; Capstone's flags are wrong for comparisons, stores and atomics. Directions
- * of memory operands are those of insn_arm64.c.
+ * nearly all of them; Capstone's flags are wrong for comparisons, stores and atomics.
+ * Directions of memory operands are those of insn_arm64.c.
  */
 #include "disasm/dataflow_parts.h"
 
 enum form {
-    FORM_ASSIGN,  // first := the others
-    FORM_COMBINE, // first := all
-    FORM_COMPARE, // all are read
-    FORM_LOAD,    // registers are written
-    FORM_STORE,   // registers are read
+    FORM_ASSIGN,       // first := the others
+    FORM_COMBINE,      // first := all
+    FORM_COMPARE,      // all are read
+    FORM_LOAD,         // registers are written
+    FORM_STORE,        // registers are read
     FORM_STORE_STATUS, // the first register is written, and no data
     FORM_NOTHING
 };
@@ -209,8 +209,8 @@ static void stack_change(const cs_insn *cs, struct fb_dataflow *out)
         fb_insn_arm64_reg((unsigned)arm64->operands[1].reg) != FB_SP64)
         return;
     const cs_arm64_op *by = &arm64->operands[2];
-    uint64_t bytes = (uint64_t)by->imm << (by->shift.type == ARM64_SFT_LSL ? by->shift.value & 63
-                                                                          : 0);
+    uint64_t bytes = (uint64_t)by->imm
+                     << (by->shift.type == ARM64_SFT_LSL ? by->shift.value & 63 : 0);
     out->stack_moves = true;
     out->stack_by = (int64_t)(cs->id == ARM64_INS_ADD ? bytes : 0 - bytes);
 }
@@ -248,8 +248,8 @@ static bool matches(uint32_t word, uint32_t mask, uint32_t bits)
     return (word & mask) == bits;
 }
 
-/* Atomics: [base] is read and written; the field at bit 16 holds what goes there, the lowest what
- * it held. Compare-and-swap has them the other way round, and compares. */
+/* Atomics: [base] is read and written; the field at bit 16 holds what goes there, the lowest
+ * what it held. Compare-and-swap has them the other way round, and compares. */
 void fb_dataflow_arm64_word(uint32_t word, const struct fb_insn *insn, struct fb_dataflow *out)
 {
     enum { NO_REGISTER = 31 };

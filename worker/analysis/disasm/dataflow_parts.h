@@ -35,10 +35,9 @@ static inline struct fb_data *fb_data_flags(struct fb_dataflow *out, bool read, 
 static inline struct fb_data *fb_data_vector(struct fb_dataflow *out, int reg, bool read,
                                              bool write)
 {
-    return fb_data_add(out, (struct fb_data){.kind = FB_DATA_VECTOR,
-                                             .reg = (int8_t)reg,
-                                             .read = read,
-                                             .write = write});
+    return fb_data_add(
+        out, (struct fb_data){
+                 .kind = FB_DATA_VECTOR, .reg = (int8_t)reg, .read = read, .write = write});
 }
 /** Nothing of the old contents counts: x ^ x. */
 static inline void fb_data_forget_reads(struct fb_dataflow *out)

@@ -12,14 +12,14 @@ static const uint8_t units[X86_REG_ENDING] = {
 #define WIDTHS(b, w, d, q)                                                                     \
     [X86_REG_##b] = FB_UNIT_LOW, [X86_REG_##w] = FB_UNITS_16, [X86_REG_##d] = FB_UNITS_32,     \
     [X86_REG_##q] = FB_UNITS_64
-    WIDTHS(AL, AX, EAX, RAX),     WIDTHS(BL, BX, EBX, RBX),     WIDTHS(CL, CX, ECX, RCX),
-    WIDTHS(DL, DX, EDX, RDX),     WIDTHS(SIL, SI, ESI, RSI),    WIDTHS(DIL, DI, EDI, RDI),
-    WIDTHS(BPL, BP, EBP, RBP),    WIDTHS(SPL, SP, ESP, RSP),    WIDTHS(R8B, R8W, R8D, R8),
-    WIDTHS(R9B, R9W, R9D, R9),    WIDTHS(R10B, R10W, R10D, R10), WIDTHS(R11B, R11W, R11D, R11),
+    WIDTHS(AL, AX, EAX, RAX),      WIDTHS(BL, BX, EBX, RBX),      WIDTHS(CL, CX, ECX, RCX),
+    WIDTHS(DL, DX, EDX, RDX),      WIDTHS(SIL, SI, ESI, RSI),     WIDTHS(DIL, DI, EDI, RDI),
+    WIDTHS(BPL, BP, EBP, RBP),     WIDTHS(SPL, SP, ESP, RSP),     WIDTHS(R8B, R8W, R8D, R8),
+    WIDTHS(R9B, R9W, R9D, R9),     WIDTHS(R10B, R10W, R10D, R10), WIDTHS(R11B, R11W, R11D, R11),
     WIDTHS(R12B, R12W, R12D, R12), WIDTHS(R13B, R13W, R13D, R13), WIDTHS(R14B, R14W, R14D, R14),
     WIDTHS(R15B, R15W, R15D, R15),
 #undef WIDTHS
-    [X86_REG_AH] = FB_UNIT_HIGH,  [X86_REG_BH] = FB_UNIT_HIGH,  [X86_REG_CH] = FB_UNIT_HIGH,
+    [X86_REG_AH] = FB_UNIT_HIGH,   [X86_REG_BH] = FB_UNIT_HIGH,   [X86_REG_CH] = FB_UNIT_HIGH,
     [X86_REG_DH] = FB_UNIT_HIGH,
 };
 
@@ -40,11 +40,11 @@ static int vector_of(unsigned reg)
         unsigned first, last;
         int ours;
     } banks[] = {
-        {X86_REG_XMM0, X86_REG_XMM31, 0              },
-        {X86_REG_YMM0, X86_REG_YMM31, 0              },
-        {X86_REG_ZMM0, X86_REG_ZMM31, 0              },
-        {X86_REG_MM0,  X86_REG_MM7,   FB_VECTOR_MMX  },
-        {X86_REG_K0,   X86_REG_K7,    FB_VECTOR_MASK },
+        {X86_REG_XMM0, X86_REG_XMM31, 0             },
+        {X86_REG_YMM0, X86_REG_YMM31, 0             },
+        {X86_REG_ZMM0, X86_REG_ZMM31, 0             },
+        {X86_REG_MM0,  X86_REG_MM7,   FB_VECTOR_MMX },
+        {X86_REG_K0,   X86_REG_K7,    FB_VECTOR_MASK},
     };
     if (reg >= X86_REG_ST0 && reg <= X86_REG_ST7)
         return FB_VECTOR_X87;
@@ -79,8 +79,8 @@ static void add_memory(struct work *w, int i)
                                   mem->base != X86_REG_EIP
                               ? fb_insn_x86_reg(w->arch, mem->base)
                               : -1);
-    place.index = (int8_t)(mem->index != X86_REG_INVALID ? fb_insn_x86_reg(w->arch, mem->index)
-                                                         : -1);
+    place.index =
+        (int8_t)(mem->index != X86_REG_INVALID ? fb_insn_x86_reg(w->arch, mem->index) : -1);
     place.plain = mem->segment != X86_REG_FS && mem->segment != X86_REG_GS;
     place.displacement = mem->disp;
     place.size = w->x86->operands[i].size;
@@ -213,12 +213,13 @@ static void stack_change(const struct work *w)
     bool constant = by->type == X86_OP_IMM;
     bool offset = by->type == X86_OP_MEM && by->mem.index == X86_REG_INVALID &&
                   fb_insn_x86_reg(w->arch, by->mem.base) == FB_ESP;
-    w->out->stack_moves = (constant && (w->cs->id == X86_INS_ADD || w->cs->id == X86_INS_SUB)) ||
-                          (offset && w->cs->id == X86_INS_LEA);
-    w->out->stack_by = !w->out->stack_moves        ? 0
-                       : offset                    ? by->mem.disp
+    w->out->stack_moves =
+        (constant && (w->cs->id == X86_INS_ADD || w->cs->id == X86_INS_SUB)) ||
+        (offset && w->cs->id == X86_INS_LEA);
+    w->out->stack_by = !w->out->stack_moves       ? 0
+                       : offset                   ? by->mem.disp
                        : w->cs->id == X86_INS_ADD ? by->imm
-                                                   : (int64_t)(0 - (uint64_t)by->imm);
+                                                  : (int64_t)(0 - (uint64_t)by->imm);
 }
 
 static bool same_register(const cs_x86 *x86, int a, int b)
@@ -243,8 +244,7 @@ static bool makes_zero(const struct work *w)
 
 static void push_all(const struct work *w, uint8_t of, bool pop)
 {
-    static const int order[] = {FB_EAX, FB_ECX, FB_EDX, FB_EBX,
-                                FB_ESP, FB_EBP, FB_ESI, FB_EDI};
+    static const int order[] = {FB_EAX, FB_ECX, FB_EDX, FB_EBX, FB_ESP, FB_EBP, FB_ESI, FB_EDI};
     for (int i = 0; i < 8; i++) {
         int reg = order[pop ? 7 - i : i];
         uint8_t used = pop && reg == FB_ESP ? 0 : of; // its value is thrown away
@@ -320,11 +320,10 @@ static const struct fb_flow_row *row_of(const cs_insn *cs)
 {
     static const struct fb_flow_row assigns = {.form = FB_FORM_ASSIGN},
                                     merges = {.form = FB_FORM_COMBINE};
-    static const char *const merging[] = {"vfm", "vfn", "vpermi2", "vpermt2", "vgather",
-                                          "vpgather"};
+    static const char *const merging[] = {"vfm",     "vfn",     "vpermi2",
+                                          "vpermt2", "vgather", "vpgather"};
     const struct fb_flow_row *row = fb_flow_x86(cs->id);
-    if (row->form != FB_FORM_UNSAID || cs->mnemonic[0] != 'v' ||
-        begins(cs->mnemonic, "ver"))
+    if (row->form != FB_FORM_UNSAID || cs->mnemonic[0] != 'v' || begins(cs->mnemonic, "ver"))
         return row;
     for (size_t i = 0; i < sizeof merging / sizeof *merging; i++)
         if (begins(cs->mnemonic, merging[i]))
