@@ -2,6 +2,7 @@
 #include "report.h"
 
 #include "base/hash.h"
+#include "bugchecks.h"
 #include "cli.h"
 
 #include <inttypes.h>
@@ -37,10 +38,33 @@ static void print_place(const struct fb_analysis *a, const struct fb_frame *f)
         if (f->n_unloaded > 0)
             printf(" (unloaded %s)", fb_cli_safe(f->unloaded[0]->name));
     } else if (f->function != NULL) {
-        printf("%s!%s+0x%" PRIx64, fb_cli_safe(f->module->name), fb_cli_safe(f->function),
-               f->lookup - f->function_at);
+        printf("%s!%s+0x%" PRIx64 "%s", fb_cli_safe(f->module->name), fb_cli_safe(f->function),
+               f->lookup - f->function_at, f->nearest ? " (nearest name)" : "");
     } else {
         printf("%s+0x%" PRIx64, fb_cli_safe(f->module->name), f->lookup - f->module->base);
+    }
+}
+
+static void print_bugcheck(const struct fb_analysis *a)
+{
+    const struct fb_bugcheck *b = &a->dump.bugcheck;
+    const struct fb_bugcheck_row *row = fb_bugcheck_find(b);
+    if (!b->present)
+        return;
+    printf("  bugcheck   0x%" PRIx32, b->code);
+    if (a->dump.kernel.type != NULL)
+        printf(", %s dump", a->dump.kernel.type);
+    if (a->dump.kernel.process != NULL)
+        printf(", in process %s", fb_cli_safe(a->dump.kernel.process));
+    if (a->dump.kernel.comment != NULL)
+        printf(", \"%s\"", fb_cli_safe(a->dump.kernel.comment));
+    putchar('\n');
+    for (size_t i = 0; i < FB_BUGCHECK_PARAMETERS; i++) {
+        const char *words = row != NULL ? row->parameters[i].words : NULL;
+        if (row != NULL && words == NULL)
+            continue; // reserved
+        printf("             0x%0*" PRIx64 "  %s\n", width_of(a), b->parameters[i],
+               words != NULL ? words : "");
     }
 }
 
@@ -57,6 +81,7 @@ static void print_crash(const struct fb_analysis *a, const struct style *s)
         print_place(a, &stack->v[0]);
     }
     putchar('\n');
+    print_bugcheck(a);
     if (a->crash.instruction != NULL)
         printf("  code       %s\n", fb_cli_safe(a->crash.instruction));
     if (a->dump.assertion != NULL)
