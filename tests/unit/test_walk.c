@@ -594,7 +594,7 @@ static struct fb_err walk_row(const struct row *row, struct fb_arena *arena,
                               struct fb_stack *out)
 {
     struct fb_dump dump = dump_of(row);
-    struct fb_walk_env env = {&dump, row->with_symbols ? &symbols : NULL, 0, NULL, NULL};
+    struct fb_walk_env env = {.dump = &dump, .symbols = row->with_symbols ? &symbols : NULL};
     struct fb_thread thread = thread_of(row);
     struct fb_regs regs = regs_of(row);
     memset(bytes, 0, sizeof bytes);
@@ -698,7 +698,7 @@ static void registers_are_kept(uint8_t *room)
         struct fb_arena arena = {.base = room, .cap = ROOM};
         struct fb_stack s = {0};
         struct fb_dump dump = dump_of(&row);
-        struct fb_walk_env env = {&dump, NULL, 0, NULL, NULL};
+        struct fb_walk_env env = {.dump = &dump};
         struct fb_thread thread = thread_of(&row);
         struct fb_regs regs = regs_of(&row);
         fb_reg_set(&regs, FB_RBX, 1);
@@ -721,7 +721,7 @@ static void walk_bytes(const struct row *row, size_t cap, uint8_t *room, struct 
 {
     struct fb_arena arena = {.base = room, .cap = cap};
     struct fb_dump dump = dump_of(row);
-    struct fb_walk_env env = {&dump, row->with_symbols ? &symbols : NULL, 0, NULL, NULL};
+    struct fb_walk_env env = {.dump = &dump, .symbols = row->with_symbols ? &symbols : NULL};
     struct fb_thread thread = thread_of(row);
     struct fb_regs regs = regs_of(row);
     *err = fb_walk(&env, &thread, &regs, &arena, s);

@@ -41,6 +41,7 @@ struct path {
 struct answer {
     bool found, disputed;
     fb_addr slot;
+    unsigned popped; // bytes of arguments
     struct fb_regs regs;
 };
 struct emulation {
@@ -245,8 +246,8 @@ static void merge(struct answer *a, const struct fb_regs *regs)
             forget(&a->regs, UINT64_C(1) << i);
 }
 
-static void propose(struct emulation *e, fb_addr slot, const struct fb_regs *regs,
-                    enum fb_evidence evidence)
+static void propose(struct emulation *e, fb_addr slot, unsigned popped,
+                    const struct fb_regs *regs, enum fb_evidence evidence)
 {
     struct answer *a = &e->answer[evidence];
     if (a->found && (a->slot != slot || !same_register(&a->regs, regs, e->sp)))
@@ -254,7 +255,7 @@ static void propose(struct emulation *e, fb_addr slot, const struct fb_regs *reg
     else if (a->found)
         merge(a, regs);
     else
-        *a = (struct answer){true, false, slot, *regs};
+        *a = (struct answer){true, false, slot, popped, *regs};
 }
 
 /* The return address at `slot`, by what speaks for it. */
@@ -294,7 +295,7 @@ static void end(struct emulation *e, struct path *p, const struct fb_step *s)
         return;
     fb_reg_set(&p->regs, e->ip, fb_code_address(e->w, ra));
     fb_reg_set(&p->regs, e->sp, cut(e, slot + e->word + (uint64_t)s->constant));
-    propose(e, slot, &p->regs, evidence);
+    propose(e, slot, (unsigned)s->constant, &p->regs, evidence);
 }
 
 /* --- all paths ---------------------------------------------------------------------- */
@@ -380,7 +381,7 @@ static void begin(struct emulation *e, const struct fb_unwinder *w,
     e->bp = w->names->fp;
     e->callee_saved = fb_ladder_for(system->arch, system->os)->callee_saved;
     e->left = *w->instructions < INSTRUCTIONS_MAX ? *w->instructions : INSTRUCTIONS_MAX;
-    bool exact = callee->exact || callee->trust == FB_TRUST_CFI;
+    bool exact = callee->exact || (callee->trust == FB_TRUST_CFI && !callee->unpopped);
     struct path *p = &e->waiting[e->n_waiting++];
     p->ip = callee->resume;
     p->regs = callee->regs;
@@ -390,14 +391,15 @@ static void begin(struct emulation *e, const struct fb_unwinder *w,
 }
 
 /* From a frame that was scanned for, a mere likelihood would be a guess upon a guess. */
-static bool best(const struct emulation *e, bool guessed, struct fb_regs *caller)
+static bool best(const struct emulation *e, bool guessed, struct fb_caller *caller)
 {
     const struct answer *a = &e->answer[FB_EVIDENCE_PROVED];
     if (!a->found && !guessed)
         a = &e->answer[FB_EVIDENCE_LIKELY];
     if (!a->found || a->disputed)
         return false;
-    *caller = a->regs;
+    caller->regs = a->regs;
+    caller->popped = a->popped;
     return true;
 }
 
@@ -418,7 +420,7 @@ bool fb_unwind_code(const struct fb_unwinder *w, const struct fb_frame *callee,
         size_t left = e->left;
         follow_all(e);
         *w->instructions -= left - e->left;
-        sure = best(e, callee->trust == FB_TRUST_SCAN, &caller->regs);
+        sure = best(e, callee->trust == FB_TRUST_SCAN, caller);
     }
     fb_arena_give_back(w->arena, w->arena->used - before);
     return sure;

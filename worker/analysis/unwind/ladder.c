@@ -6,7 +6,9 @@
  * of the stack is more often a leaf's or a prolog's than stale: of the traced dumps it mends
  * five on x86 and breaks one. Elsewhere nobody has measured, and frame pointers come first.
  * Before either, the code is asked, where its bytes are at hand: of 98 dumps of the crash lab
- * it brings 25 nearer to the truth, and none further from it.
+ * it brings 25 nearer to the truth, and none further from it. Before all that is reckoned comes
+ * what was written down: by the image itself (.pdata, .eh_frame), then by its symbol file,
+ * which was made from it; only STACK WIN has nothing of the kind to be made from.
  */
 #include "unwind/ladder.h"
 
@@ -18,6 +20,7 @@
 #define PDATA(find) {"pdata", FB_TRUST_CFI, find}
 #define LEAF(find)  {"leaf", FB_TRUST_LEAF, find}
 #define SIGNAL(find) {"signal", FB_TRUST_CFI, find}
+#define EH_FRAME    {"cfi", FB_TRUST_CFI, fb_unwind_eh_frame}
 #define WIN         {"stack_win", FB_TRUST_CFI, fb_unwind_stack_win}
 #define WIN_NEAR    {"stack_win", FB_TRUST_CFI_SCAN, fb_unwind_stack_win_near}
 #define CFI         {"stack_cfi", FB_TRUST_CFI, fb_unwind_stack_cfi}
@@ -29,6 +32,7 @@
 static const struct fb_rung x86_windows[] = {
     BAD_CALL,
     WIN,
+    EH_FRAME,
     CFI,
     WIN_NEAR,
     CODE,
@@ -54,6 +58,7 @@ static const struct fb_rung arm64_windows[] = {
 static const struct fb_rung intel[] = {
     BAD_CALL,
     SIGNAL(fb_unwind_signal),
+    EH_FRAME,
     CFI,
     CODE,
     FRAME(fb_unwind_fp),
@@ -68,6 +73,7 @@ static const struct fb_rung amd64_macos[] = {
 static const struct fb_rung arm64[] = {
     BAD_CALL,
     SIGNAL(fb_unwind_signal),
+    EH_FRAME,
     CFI,
     LEAF(fb_unwind_lr),
     FRAME(fb_unwind_fp),
@@ -75,6 +81,7 @@ static const struct fb_rung arm64[] = {
 static const struct fb_rung arm[] = {
     BAD_CALL,
     SIGNAL(fb_unwind_signal),
+    EH_FRAME,
     CFI,
     FRAME(fb_unwind_fp_arm),
     FRAME(fb_unwind_fp_thumb),

@@ -6,6 +6,7 @@
  */
 #pragma once
 #include "disasm/insn.h"
+#include "symbols/eh_frame.h"
 #include "unwind/walk.h"
 
 struct fb_unwinder { // what stays the same during one walk
@@ -25,6 +26,8 @@ struct fb_unwinder { // what stays the same during one walk
 struct fb_caller {
     struct fb_regs regs;
     bool exact;       // ip is where it was interrupted, and all known registers are true
+    unsigned popped;  // as in struct fb_frame
+    bool unpopped;    // likewise
     bool other_stack; // it ran on another stack than its callee: sp may lie anywhere
 };
 
@@ -36,6 +39,7 @@ fb_unwind_fn fb_unwind_bad_call, fb_unwind_leaf, fb_unwind_lr;   // leaf.c
 fb_unwind_fn fb_unwind_leaf_x64;                                 // leaf.c
 fb_unwind_fn fb_unwind_pdata_x64;                                // pdata_x64.c
 fb_unwind_fn fb_unwind_pdata_arm64;                              // pdata_arm64.c
+fb_unwind_fn fb_unwind_eh_frame;                                 // dwarf.c
 fb_unwind_fn fb_unwind_stack_cfi;                                // stack_cfi.c
 fb_unwind_fn fb_unwind_stack_win, fb_unwind_stack_win_near;      // stack_win.c
 fb_unwind_fn fb_unwind_code;                                     // code.c
@@ -111,6 +115,11 @@ struct fb_span fb_code_before(const struct fb_unwinder *w, fb_addr a, size_t max
  * there is neither. */
 const struct fb_image *fb_code_image(const struct fb_unwinder *w,
                                      const struct fb_module *module);
+/** The table of a module's FDEs, made when it is first asked for; NULL when there are none. */
+const struct fb_eh_index *fb_code_fdes(const struct fb_unwinder *w,
+                                       const struct fb_module *module);
+/** Note what is odd about a module's image; the first thing counts. `what` is a literal. */
+void fb_code_odd(const struct fb_unwinder *w, const struct fb_module *module, const char *what);
 /** What its image itself names at `rva`, or nearest below. @return false: nothing */
 bool fb_code_nearest(const struct fb_unwinder *w, const struct fb_module *module, uint64_t rva,
                      struct fb_arena *arena, struct fb_symbol *out);
