@@ -663,7 +663,7 @@ static void many_slots(void)
     fb_arena_reset(&arena);
     CHECK("slots", follow(FB_X86, (struct fb_span){code, n, 0}, &f, &arena, &t) == 101);
     CHECK("slots", t.n_slots == FB_TAINT_SLOTS_MAX);
-    CHECK("slots", t.slots[0].at == 4 * 36 && t.slots[t.n_slots - 1].at == 4 * 99);
+    CHECK("slots", t.slots[0].at == INT64_C(144) && t.slots[t.n_slots - 1].at == INT64_C(396));
 }
 
 /* In any smaller block it must say LIMIT, and nothing else. */
