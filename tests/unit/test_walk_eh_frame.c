@@ -192,7 +192,7 @@ static void caller_is(const struct row *row, const struct process *p, const stru
     if (!CHECK(row->name, s->n >= 2))
         return;
     const struct fb_frame *f = &s->v[1];
-    CHECK(row->name, strcmp(f->method, "cfi") == 0 && f->trust == FB_TRUST_CFI);
+    CHECK(row->name, strcmp(f->method, "eh_frame") == 0 && f->trust == FB_TRUST_CFI);
     CHECK(row->name, f->resume == row->ip && f->sp == STACK + row->sp);
     CHECK(row->name, f->exact == row->exact && (f->lookup == row->ip) == row->exact);
     if (row->value == LOST)

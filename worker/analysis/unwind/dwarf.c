@@ -179,15 +179,6 @@ static bool find_row(const struct fb_unwinder *w, fb_addr a, size_t *steps,
     return !fb_failed(err);
 }
 
-/* The rules are those of the call, when the arguments still stood on the stack. */
-static struct fb_regs in_call(const struct fb_unwinder *w, const struct fb_frame *callee)
-{
-    struct fb_regs regs = callee->regs;
-    if (fb_reg_known(&regs, w->names->sp))
-        regs.v[w->names->sp] -= callee->popped;
-    return regs;
-}
-
 static bool unwind(const struct fb_unwinder *w, const struct fb_frame *callee, size_t *steps,
                    struct fb_caller *caller)
 {
@@ -196,7 +187,7 @@ static bool unwind(const struct fb_unwinder *w, const struct fb_frame *callee, s
     if (!find_row(w, callee->lookup, steps, &fde, &row))
         return false;
     const struct fb_module *module = fb_code_module(w, callee->lookup);
-    const struct fb_regs regs = in_call(w, callee);
+    const struct fb_regs regs = fb_regs_in_call(w, callee);
     struct step s = {
         .w = w,
         .frame = {w, &regs, module->base - fb_code_image(w, module)->preferred_base, steps},

@@ -136,8 +136,24 @@ struct fb_span fb_code_bytes(const struct fb_unwinder *w, fb_addr a, size_t max)
     return in_file.n > there.n ? in_file : there;
 }
 
+struct fb_span fb_code_viewed(const struct fb_unwinder *w, struct fb_code_view *view, fb_addr a,
+                              size_t max)
+{
+    enum { AHEAD = 256 };
+    uint64_t at = a - view->at;
+    if (at < view->bytes.n && view->bytes.n - at >= max)
+        return (struct fb_span){view->bytes.p + at, max, view->bytes.off + at};
+    struct fb_span there = fb_memory_at(&w->env->dump->memory, a, AHEAD);
+    if (there.n < max)
+        there = fb_code_bytes(w, a, there.n == 0 ? AHEAD : max);
+    *view = (struct fb_code_view){a, there};
+    return (struct fb_span){there.p, there.n < max ? there.n : max, there.off};
+}
+
 struct fb_span fb_code_before(const struct fb_unwinder *w, fb_addr a, size_t max)
 {
+    if (a == 0 || fb_code_bytes(w, a - 1, 1).n == 0)
+        return (struct fb_span){0}; // mostly, nothing is at hand
     for (size_t n = max < a ? max : (size_t)a; n > 0; n--) {
         struct fb_span got = fb_code_bytes(w, a - n, n);
         if (got.n == n)

@@ -20,11 +20,12 @@
 #define PDATA(find) {"pdata", FB_TRUST_CFI, find}
 #define LEAF(find)  {"leaf", FB_TRUST_LEAF, find}
 #define SIGNAL(find) {"signal", FB_TRUST_CFI, find}
-#define EH_FRAME    {"cfi", FB_TRUST_CFI, fb_unwind_eh_frame}
+#define EH_FRAME    {"eh_frame", FB_TRUST_CFI, fb_unwind_eh_frame}
 #define WIN         {"stack_win", FB_TRUST_CFI, fb_unwind_stack_win}
 #define WIN_NEAR    {"stack_win", FB_TRUST_CFI_SCAN, fb_unwind_stack_win_near}
 #define CFI         {"stack_cfi", FB_TRUST_CFI, fb_unwind_stack_cfi}
 #define CODE        {"code", FB_TRUST_CFI, fb_unwind_code}
+#define ENTRY       {"code", FB_TRUST_CFI, fb_unwind_entry}
 #define FRAME(find) {"frame_pointer", FB_TRUST_FRAME_POINTER, find}
 #define SCAN        {"scan", FB_TRUST_SCAN, fb_unwind_scan}
 #define NO_MORE     {0}
@@ -36,6 +37,7 @@ static const struct fb_rung x86_windows[] = {
     CFI,
     WIN_NEAR,
     CODE,
+    ENTRY,
     LEAF(fb_unwind_leaf),
     FRAME(fb_unwind_fp),
     SCAN, NO_MORE};
@@ -45,6 +47,7 @@ static const struct fb_rung amd64_windows[] = {
     CFI,
     LEAF(fb_unwind_leaf_x64),
     CODE,
+    ENTRY,
     LEAF(fb_unwind_leaf),
     FRAME(fb_unwind_fp),
     SCAN, NO_MORE};
@@ -52,6 +55,8 @@ static const struct fb_rung arm64_windows[] = {
     BAD_CALL,
     PDATA(fb_unwind_pdata_arm64),
     CFI,
+    CODE,
+    ENTRY,
     LEAF(fb_unwind_lr),
     FRAME(fb_unwind_fp),
     SCAN, NO_MORE};
@@ -61,6 +66,7 @@ static const struct fb_rung intel[] = {
     EH_FRAME,
     CFI,
     CODE,
+    ENTRY,
     FRAME(fb_unwind_fp),
     SCAN, NO_MORE};
 static const struct fb_rung amd64_macos[] = {
@@ -68,6 +74,7 @@ static const struct fb_rung amd64_macos[] = {
     SIGNAL(fb_unwind_sigtramp),
     CFI,
     CODE,
+    ENTRY,
     FRAME(fb_unwind_fp),
     SCAN, NO_MORE};
 static const struct fb_rung arm64[] = {
@@ -75,6 +82,8 @@ static const struct fb_rung arm64[] = {
     SIGNAL(fb_unwind_signal),
     EH_FRAME,
     CFI,
+    CODE,
+    ENTRY,
     LEAF(fb_unwind_lr),
     FRAME(fb_unwind_fp),
     SCAN, NO_MORE};
