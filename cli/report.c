@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { FRAMES_SHOWN = 40, NOTES_SHOWN = 8 };
+enum { FRAMES_SHOWN = 40, NOTES_SHOWN = 8, TEXT_WIDTH = 36 };
 
 struct style {
     const char *bold, *dim, *red, *yellow, *green, *end;
@@ -185,12 +185,23 @@ static void print_stack(const struct fb_analysis *a, const struct style *s)
     printf("      %s%s%s\n", s->dim, stack->stop != NULL ? stack->stop : "", s->end);
 }
 
+/* An instruction, and beside it in short what makes it worth looking at. */
+static void print_line(const struct fb_analysis *a, size_t i, const struct style *s)
+{
+    const struct fb_block_line *line = &a->exploitability.block[i];
+    printf("  %s %0*" PRIx64 "  %-*s", i == 0 ? "block     " : "          ", width_of(a),
+           line->address, line->n_marks > 0 ? TEXT_WIDTH : 0, fb_cli_safe(line->text));
+    for (size_t k = 0; k < line->n_marks; k++)
+        printf("%s%s%s", k == 0 ? s->dim : "", k == 0 ? "  ; " : ", ",
+               fb_cli_safe(line->marks[k]));
+    printf("%s\n", line->n_marks > 0 ? s->end : "");
+}
+
 static void print_evidence(const struct fb_analysis *a, const struct style *s)
 {
     const struct fb_exploitability *e = &a->exploitability;
     for (size_t i = 0; i < e->n_block; i++)
-        printf("  %s %0*" PRIx64 "  %s\n", i == 0 ? "block     " : "          ", width_of(a),
-               e->block[i].address, fb_cli_safe(e->block[i].text));
+        print_line(a, i, s);
     for (size_t i = 0; i < e->n_facts; i++)
         printf("  %s %s = %s %s(%s)%s\n", i == 0 ? "facts     " : "          ",
                fb_cli_safe(e->facts[i].name), fb_cli_safe(e->facts[i].value), s->dim,

@@ -11,12 +11,15 @@
  * neighbours on the machine matter less. The ratio of each round is printed, and median and
  * spread at the end. Symbols are warm: they are loaded before the first round.
  *
+ * What part of an analysis is the judgement is printed behind that.
+ *
  * A reference is any command that takes the dumps as arguments and goes N times through them;
  * its CPU time, start-up included, is compared with ours round by round. --process measures a
  * command that is started once per dump: what one at a desk waits for.
  */
 #include "analyze.h"
 #include "base/hash.h"
+#include "exploitability/exploitability.h"
 #include "files.h"
 #include "symbol_dirs.h"
 
@@ -109,6 +112,39 @@ static void analyse(struct bench *b, const struct dump *dump)
     b->input.sha256 = (struct fb_span){dump->sha256, sizeof dump->sha256, 0};
     fb_arena_reset(&b->arena);
     b->refused += fb_failed(fb_analyze(&b->input, &b->arena, &analysis));
+}
+
+/* CPU seconds of one analysis and, within it, of the judgement; each the mean of some. */
+static void dissect(struct bench *b, const struct dump *dump, double *whole, double *judged)
+{
+    enum { TIMES = 20 };
+    struct fb_analysis *a = NULL;
+    double began = cpu_seconds();
+    b->input.file = dump->file.bytes;
+    b->input.sha256 = (struct fb_span){dump->sha256, sizeof dump->sha256, 0};
+    for (int i = 0; i < TIMES; i++) {
+        fb_arena_reset(&b->arena);
+        if (fb_failed(fb_analyze(&b->input, &b->arena, &a)))
+            return;
+    }
+    double between = cpu_seconds();
+    size_t used = b->arena.used;
+    for (int i = 0; i < TIMES; i++) {
+        b->arena.used = used;
+        if (fb_failed(fb_judge(a, b->input.capstone[a->dump.system.arch], &b->arena)))
+            return;
+    }
+    *whole += (between - began) / TIMES;
+    *judged += (cpu_seconds() - between) / TIMES;
+}
+
+static void share_of_judgement(struct bench *b)
+{
+    double whole = 0, judged = 0;
+    for (size_t i = 0; i < b->n; i++)
+        dissect(b, &b->dumps[i], &whole, &judged);
+    printf("judgement: %.1f us of %.1f us per dump, %.1f %%\n", 1e6 * judged / (double)b->n,
+           1e6 * whole / (double)b->n, whole > 0 ? 100 * judged / whole : 0);
 }
 
 static void decompress(struct bench *b, const struct dump *dump)
@@ -307,6 +343,7 @@ int main(int argc, char **argv)
     printf("%zu dumps, %.1f MB, %.1f MB compressed\n", b.n, (double)b.bytes / 1e6,
            (double)b.packed_bytes / 1e6);
     compare(&b);
+    share_of_judgement(&b);
     for (size_t i = 0; i < b.options.n_references; i++)
         compare_with(&b, &b.options.references[i]);
     if (b.options.process != NULL)

@@ -103,6 +103,22 @@ static void read_memory(struct fb_reader *in, struct world *w, uint8_t *code, si
             dump->memory.longest = w->regions[i].bytes.n;
 }
 
+/* What a reader of the report relies on. */
+static bool told(const struct fb_exploitability *x)
+{
+    bool whole = x->fb1.rule != NULL && x->fb1.explanation != NULL && x->msec16.rule != NULL;
+    for (size_t i = 0; i < x->n_block; i++)
+        for (size_t k = 0; k < x->block[i].n_marks; k++)
+            whole = whole && x->block[i].marks[k][0] != '\0';
+    for (size_t i = 0; i < x->n_taint; i++) {
+        const struct fb_taint_line *step = &x->taint[i];
+        whole = whole && step->line < x->n_block && step->instruction != NULL &&
+                step->from[0] != '\0' && step->to[0] != '\0' &&
+                (i == 0 || step->line >= x->taint[i - 1].line);
+    }
+    return whole;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static size_t handles[FB_ARCH_OTHER];
@@ -132,9 +148,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         handles[arch] = fb_disasm_open(arch);
     struct fb_arena arena = {.base = room, .cap = ROOM};
     struct fb_err err = fb_judge(&w->a, handles[arch], &arena);
-    const struct fb_exploitability *x = &w->a.exploitability;
-    bool judged = x->fb1.rule != NULL && x->fb1.explanation != NULL && x->msec16.rule != NULL;
-    if (err.code != FB_LIMIT && (fb_failed(err) || !judged))
+    if (err.code != FB_LIMIT && (fb_failed(err) || !told(&w->a.exploitability)))
         abort();
     fb_arena_reset(&arena);
     free(code);

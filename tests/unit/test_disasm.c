@@ -129,7 +129,7 @@ static const struct row {
     {"c0035fd6",     A,      "ret",          "",   "lr",              NULL,               FB_FLOW_RETURN,      PLAIN     },
     {"000080d2",     A,      "movz",         "",   "!x0",             "x0",               FB_FLOW_NONE,        PLAIN     },
     {"010000d4",     A,      "svc",          "",   NULL,              "!lr",              FB_FLOW_TRAP,        PLAIN     },
-    {"41fce0c8",     A,      "cas",          "rw", "x0 x1 x2",        "x1",               FB_FLOW_NONE,        PLAIN     },
+    {"41fce0c8",     A,      "cas",          "rw", "x0 x1 x2",        "x0 !x1",           FB_FLOW_NONE,        PLAIN     },
     {"200020f8",     A,      "ldadd",        "rw", "x0 x1",           "x0",               FB_FLOW_NONE,        PLAIN     },
     {"418020f8",     A,      "swp",          "rw", "x0 x2",           "x1",               FB_FLOW_NONE,        PLAIN     },
     {"ff0b5fd6",     A,      "retaa",        "",   "lr sp",           NULL,               FB_FLOW_RETURN,      PLAIN     },

@@ -135,7 +135,13 @@ struct fb_block_line {
     fb_addr address;
     struct fb_span bytes;
     const char *text;
-    const char *marks;
+    const char *const *marks; // what is worth knowing about it, for people
+    size_t n_marks;
+};
+/* One step from the read that failed to what it would have led to. */
+struct fb_taint_line {
+    uint16_t line; // index into the block
+    const char *instruction, *from, *to;
 };
 struct fb_fact {
     const char *name, *value, *source;
@@ -146,6 +152,8 @@ struct fb_exploitability {
     size_t n_signals;
     const struct fb_block_line *block;
     size_t n_block;
+    const struct fb_taint_line *taint; // the last one is the finding
+    size_t n_taint;
     const struct fb_fact *facts;
     size_t n_facts;
 };

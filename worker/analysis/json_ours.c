@@ -113,8 +113,21 @@ static void put_block(const struct fb_json_document *d, const struct fb_exploita
         fb_json_address(d, "address", e->block[i].address, true);
         fb_json_bytes(d->t, "bytes", e->block[i].bytes);
         fb_json_string(d->t, "text", e->block[i].text);
-        bool marked = e->block[i].marks != NULL && e->block[i].marks[0] != 0;
-        put_strings(d, "marks", &e->block[i].marks, marked);
+        put_strings(d, "marks", e->block[i].marks, e->block[i].n_marks);
+        fb_json_close(d->t, '}');
+    }
+    fb_json_close(d->t, ']');
+}
+
+static void put_taint(const struct fb_json_document *d, const struct fb_exploitability *e)
+{
+    fb_json_open(d->t, "taint", '[');
+    for (size_t i = 0; i < e->n_taint; i++) {
+        fb_json_open(d->t, NULL, '{');
+        fb_json_number(d->t, "step", i + 1);
+        fb_json_string(d->t, "instruction", e->taint[i].instruction);
+        fb_json_string(d->t, "from", e->taint[i].from);
+        fb_json_string(d->t, "to", e->taint[i].to);
         fb_json_close(d->t, '}');
     }
     fb_json_close(d->t, ']');
@@ -128,7 +141,7 @@ static void put_exploitability(const struct fb_json_document *d)
     put_judgement(d, "msec16", &e->msec16);
     put_strings(d, "signals", e->signals, e->n_signals);
     put_block(d, e);
-    put_strings(d, "taint", NULL, 0);
+    put_taint(d, e);
     fb_json_open(d->t, "facts", '[');
     for (size_t i = 0; i < e->n_facts; i++) {
         fb_json_open(d->t, NULL, '{');

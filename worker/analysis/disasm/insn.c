@@ -4,7 +4,7 @@
  * The library takes memory only when it is opened; what it decodes goes into structures
  * on our stack.
  */
-#include "disasm/optable.h"
+#include "disasm/dataflow_parts.h"
 
 #include "base/text.h"
 
@@ -88,20 +88,60 @@ static bool keep_text(const char *name, const char *operands, struct fb_arena *a
     return out->text != NULL;
 }
 
-bool fb_disasm(size_t handle, enum fb_arch arch, struct fb_span code, fb_addr address,
-               const struct fb_regs *regs, struct fb_arena *arena, struct fb_insn *out)
+/* The architectures' halves; `data` NULL: not wanted. */
+static void describe(csh handle, enum fb_arch arch, const cs_insn *cs,
+                     const struct fb_regs *regs, struct fb_insn *insn, struct fb_dataflow *data)
+{
+    switch (arch) {
+    case FB_ARM64:
+        fb_insn_arm64(handle, cs, regs, insn);
+        if (data != NULL)
+            fb_dataflow_arm64(cs, insn, data);
+        break;
+    case FB_ARM:
+        fb_insn_arm(handle, cs, regs, insn);
+        if (data != NULL)
+            fb_dataflow_arm(cs, insn, data);
+        break;
+    default:
+        fb_insn_x86(handle, arch, cs, regs, insn);
+        if (data != NULL)
+            fb_dataflow_x86(arch, cs, insn, data);
+        break;
+    }
+}
+
+/* An ARM64 word that Capstone need not be asked about. */
+static bool by_hand(enum fb_arch arch, struct fb_span code, const struct fb_regs *regs,
+                    struct fb_arena *arena, struct fb_insn *insn, struct fb_dataflow *data)
+{
+    if (arch != FB_ARM64 || code.n < ARM_WORD)
+        return false;
+    uint32_t word = word_of(code);
+    const char *name = fb_insn_arm64_word(word, regs, insn);
+    if (name == NULL)
+        return false;
+    insn->length = ARM_WORD;
+    if (data != NULL)
+        fb_dataflow_arm64_word(word, insn, data);
+    return keep_text(name, "", arena, insn);
+}
+
+bool fb_disasm_data(size_t handle, enum fb_arch arch, struct fb_span code, fb_addr address,
+                    const struct fb_regs *regs, struct fb_arena *arena, struct fb_insn *out,
+                    struct fb_dataflow *data)
 {
     if (handle == 0 || !supported(arch))
         return false;
     struct fb_insn insn = {.address = address, .target_reg = -1};
-    if (arch == FB_ARM64 && code.n >= ARM_WORD) {
-        const char *name = fb_insn_arm64_word(word_of(code), regs, &insn);
-        if (name != NULL) {
-            insn.length = ARM_WORD;
-            bool kept = keep_text(name, "", arena, &insn);
-            *out = insn;
-            return kept;
-        }
+    if (data != NULL) {
+        data->effect = FB_EFFECT_FLOW;
+        data->stack_moves = false;
+        data->n = 0;
+    }
+    if (by_hand(arch, code, regs, arena, &insn, data)) {
+        *out = insn;
+        return true;
     }
     cs_detail detail;
     cs_insn cs = {.detail = &detail};
@@ -111,14 +151,15 @@ bool fb_disasm(size_t handle, enum fb_arch arch, struct fb_span code, fb_addr ad
         return false;
     insn.length = (uint8_t)cs.size;
     insn.id = cs.id;
-    if (arch == FB_ARM64)
-        fb_insn_arm64(handle, &cs, regs, &insn);
-    else if (arch == FB_ARM)
-        fb_insn_arm(handle, &cs, regs, &insn);
-    else
-        fb_insn_x86(handle, arch, &cs, regs, &insn);
+    describe(handle, arch, &cs, regs, &insn, data);
     *out = insn;
     return true;
+}
+
+bool fb_disasm(size_t handle, enum fb_arch arch, struct fb_span code, fb_addr address,
+               const struct fb_regs *regs, struct fb_arena *arena, struct fb_insn *out)
+{
+    return fb_disasm_data(handle, arch, code, address, regs, arena, out, NULL);
 }
 
 static bool decodes_with(csh handle, enum fb_arch arch, struct fb_span code, uint8_t filler)

@@ -1,7 +1,7 @@
 /* worker/analysis/disasm/insn_arm.c -- operands of 32-bit ARM and Thumb instructions. */
 #include "disasm/optable.h"
 
-static int ours(unsigned reg)
+int fb_insn_arm_reg(unsigned reg)
 {
     if (reg >= ARM_REG_R0 && reg <= ARM_REG_R12)
         return (int)(reg - ARM_REG_R0) + FB_R0;
@@ -52,12 +52,12 @@ static void place(const cs_arm_op *operand, const struct fb_regs *regs,
                   struct fb_memory_operand *out)
 {
     uint64_t address = (uint64_t)(int64_t)operand->mem.disp;
-    out->base = ours((unsigned)operand->mem.base);
+    out->base = fb_insn_arm_reg((unsigned)operand->mem.base);
     out->known = fb_reg_known(regs, out->base);
     if (out->known)
         address += regs->v[out->base];
     if (operand->mem.index != ARM_REG_INVALID) {
-        out->index = ours((unsigned)operand->mem.index);
+        out->index = fb_insn_arm_reg((unsigned)operand->mem.index);
         out->known =
             out->known && fb_reg_known(regs, out->index) &&
             (operand->shift.type == ARM_SFT_INVALID || operand->shift.type == ARM_SFT_LSL);
@@ -88,7 +88,7 @@ static void touch_list(const cs_insn *cs, const struct fb_op *op, const struct f
     mem->read = op->memory == FB_OP_LOAD;
     mem->write = op->memory == FB_OP_STORE;
     mem->size = size;
-    mem->base = ours((unsigned)arm->operands[0].reg);
+    mem->base = fb_insn_arm_reg((unsigned)arm->operands[0].reg);
     mem->known = fb_reg_known(regs, mem->base);
     if (mem->known)
         mem->address = (uint32_t)(regs->v[mem->base] - (down ? size : 0) + (off ? 4 : 0));
@@ -155,7 +155,7 @@ static void flow(const struct fb_op *op, const cs_insn *cs, struct fb_insn *out)
         out->target_known = true;
         out->target = (uint32_t)last->imm;
     } else if (last->type == ARM_OP_REG) {
-        out->target_reg = ours((unsigned)last->reg);
+        out->target_reg = fb_insn_arm_reg((unsigned)last->reg);
         out->reads |= fb_insn_mask(out->target_reg);
         if (cs->id == ARM_INS_BX && out->target_reg == FB_LR32)
             out->flow = FB_FLOW_RETURN;
@@ -169,15 +169,15 @@ void fb_insn_arm(csh handle, const cs_insn *cs, const struct fb_regs *regs, stru
     uint8_t n_read = 0, n_written = 0;
     if (cs_regs_access(handle, cs, read, &n_read, written, &n_written) == CS_ERR_OK) {
         for (uint8_t i = 0; i < n_read; i++)
-            out->reads |= fb_insn_mask(ours(read[i]));
+            out->reads |= fb_insn_mask(fb_insn_arm_reg(read[i]));
         for (uint8_t i = 0; i < n_written; i++)
-            out->writes |= fb_insn_mask(ours(written[i]));
+            out->writes |= fb_insn_mask(fb_insn_arm_reg(written[i]));
     }
     const cs_arm *arm = &cs->detail->arm;
     for (int i = 0; op->flags & FB_OP_TESTS && i < arm->op_count; i++) {
         if (arm->operands[i].type == ARM_OP_REG) {
-            out->reads |= fb_insn_mask(ours((unsigned)arm->operands[i].reg));
-            out->writes &= ~fb_insn_mask(ours((unsigned)arm->operands[i].reg));
+            out->reads |= fb_insn_mask(fb_insn_arm_reg((unsigned)arm->operands[i].reg));
+            out->writes &= ~fb_insn_mask(fb_insn_arm_reg((unsigned)arm->operands[i].reg));
         }
     }
     out->reads |= op->reads;

@@ -2,7 +2,7 @@
  * Capstone 4 does not know. */
 #include "disasm/optable.h"
 
-static int ours(unsigned reg)
+int fb_insn_arm64_reg(unsigned reg)
 {
     if (reg >= ARM64_REG_X0 && reg <= ARM64_REG_X28)
         return (int)(reg - ARM64_REG_X0) + FB_X0;
@@ -87,13 +87,13 @@ static uint64_t extended(const cs_arm64_op *operand, uint64_t v)
 static void place(const cs_arm64_op *operand, const struct fb_regs *regs,
                   struct fb_memory_operand *out)
 {
-    out->base = ours((unsigned)operand->mem.base);
+    out->base = fb_insn_arm64_reg((unsigned)operand->mem.base);
     out->known = fb_reg_known(regs, out->base);
     if (out->known)
         out->address = regs->v[out->base] + (uint64_t)(int64_t)operand->mem.disp;
     if (operand->mem.index == ARM64_REG_INVALID || operand->mem.index == ARM64_REG_XZR)
         return;
-    out->index = ours((unsigned)operand->mem.index);
+    out->index = fb_insn_arm64_reg((unsigned)operand->mem.index);
     if (fb_reg_known(regs, out->index))
         out->address += extended(operand, regs->v[out->index]);
     else
@@ -136,7 +136,7 @@ static void branch_target(const cs_insn *cs, struct fb_insn *out)
     }
     if (out->flow == FB_FLOW_RETURN) {
         bool named = arm64->op_count > 0 && arm64->operands[0].type == ARM64_OP_REG;
-        out->target_reg = named ? ours((unsigned)arm64->operands[0].reg) : FB_LR64;
+        out->target_reg = named ? fb_insn_arm64_reg((unsigned)arm64->operands[0].reg) : FB_LR64;
         out->reads |= fb_insn_mask(out->target_reg);
     }
     bool branches = out->flow == FB_FLOW_CALL || out->flow == FB_FLOW_JUMP ||
@@ -148,7 +148,7 @@ static void branch_target(const cs_insn *cs, struct fb_insn *out)
         out->target_known = true;
         out->target = (uint64_t)last->imm;
     } else if (last->type == ARM64_OP_REG && out->flow != FB_FLOW_CONDITIONAL) {
-        out->target_reg = ours((unsigned)last->reg);
+        out->target_reg = fb_insn_arm64_reg((unsigned)last->reg);
     }
 }
 
@@ -160,9 +160,9 @@ static void registers(csh handle, const struct fb_op *op, const cs_insn *cs,
     const cs_arm64 *arm64 = &cs->detail->arm64;
     if (cs_regs_access(handle, cs, read, &n_read, written, &n_written) == CS_ERR_OK) {
         for (uint8_t i = 0; i < n_read; i++)
-            out->reads |= fb_insn_mask(ours(read[i]));
+            out->reads |= fb_insn_mask(fb_insn_arm64_reg(read[i]));
         for (uint8_t i = 0; i < n_written; i++)
-            out->writes |= fb_insn_mask(ours(written[i]));
+            out->writes |= fb_insn_mask(fb_insn_arm64_reg(written[i]));
     }
     bool moves = cs->id == ARM64_INS_MOVZ || cs->id == ARM64_INS_MOVN ||
                  (cs->id == ARM64_INS_MOV && arm64->op_count == 2 &&
@@ -170,7 +170,7 @@ static void registers(csh handle, const struct fb_op *op, const cs_insn *cs,
     for (int i = 0; i < arm64->op_count; i++) {
         if (arm64->operands[i].type != ARM64_OP_REG)
             continue;
-        uint64_t reg = fb_insn_mask(ours((unsigned)arm64->operands[i].reg));
+        uint64_t reg = fb_insn_mask(fb_insn_arm64_reg((unsigned)arm64->operands[i].reg));
         if (op->flags & FB_OP_TESTS) {
             out->reads |= reg;
             out->writes &= ~reg;
@@ -200,6 +200,7 @@ enum word_kind {
     JUMP_AUTHENTICATED,
     CALL_AUTHENTICATED,
     ATOMIC,
+    COMPARE_SWAP,
     LOAD_ACQUIRE,
     SWAP_PAIR,
     UNDEFINED
@@ -213,7 +214,7 @@ static const struct {
     {0xFFFFFFFF, 0xD65F0FFF, RETURN_AUTHENTICATED, "retab"              },
     {0xFEFFF800, 0xD61F0800, JUMP_AUTHENTICATED,   "br (authenticated)" },
     {0xFEFFF800, 0xD63F0800, CALL_AUTHENTICATED,   "blr (authenticated)"},
-    {0x3FA07C00, 0x08A07C00, ATOMIC,               "cas"                },
+    {0x3FA07C00, 0x08A07C00, COMPARE_SWAP,         "cas"                },
     {0xBFA07C00, 0x08207C00, SWAP_PAIR,            "casp"               },
     {0x3F20FC00, 0x38208000, ATOMIC,               "swp"                },
     {0x3F20FC00, 0x3820C000, LOAD_ACQUIRE,         "ldapr"              },
@@ -249,7 +250,6 @@ static void touch_base(uint32_t word, const struct fb_regs *regs, uint32_t size,
     mem->known = fb_reg_known(regs, mem->base);
     mem->address = mem->known ? regs->v[mem->base] : 0;
     out->reads |= fb_insn_mask(mem->base);
-    out->writes |= fb_insn_mask(target_field(word));
 }
 
 const char *fb_insn_arm64_word(uint32_t word, const struct fb_regs *regs, struct fb_insn *out)
@@ -276,13 +276,19 @@ const char *fb_insn_arm64_word(uint32_t word, const struct fb_regs *regs, struct
     case ATOMIC:
         touch_base(word, regs, size, true, out);
         out->reads |= fb_insn_mask(source_field(word)) | fb_insn_mask(target_field(word));
+        out->writes |= fb_insn_mask(target_field(word));
         break;
+    case COMPARE_SWAP: // what was there takes the place of what was compared
     case SWAP_PAIR:
-        touch_base(word, regs, word >> 30 & 1 ? 16 : 8, true, out);
+        if (words[i].kind == SWAP_PAIR)
+            size = word >> 30 & 1 ? 16 : 8;
+        touch_base(word, regs, size, true, out);
         out->reads |= fb_insn_mask(source_field(word)) | fb_insn_mask(target_field(word));
+        out->writes |= fb_insn_mask(source_field(word));
         break;
     case LOAD_ACQUIRE:
         touch_base(word, regs, size, false, out);
+        out->writes |= fb_insn_mask(target_field(word));
         break;
     case UNDEFINED:
         out->flow = FB_FLOW_TRAP;

@@ -48,6 +48,8 @@ void fb_insn_x86(csh handle, enum fb_arch arch, const cs_insn *cs, const struct 
                  struct fb_insn *out);
 /** Our index of one of Capstone's registers, -1 when we have none. */
 int fb_insn_x86_reg(enum fb_arch arch, unsigned reg);
+int fb_insn_arm64_reg(unsigned reg);
+int fb_insn_arm_reg(unsigned reg);
 void fb_insn_arm64(csh handle, const cs_insn *cs, const struct fb_regs *regs,
                    struct fb_insn *out);
 void fb_insn_arm(csh handle, const cs_insn *cs, const struct fb_regs *regs,
