@@ -1,12 +1,13 @@
 /*
  * cli/analyze.c -- `faultbucket analyze`: a dump at a desk, with no server at all.
  *
- * Each file is read, analysed and printed by itself; one that is no minidump costs one line on
+ * Each file is read, analysed and printed by itself; one that is no dump costs one line on
  * standard error and the exit code, and the others still run.
  */
 #include "analyze.h"
 #include "cli.h"
 #include "files.h"
+#include "kernel/kernel.h"
 #include "report.h"
 #include "symbol_dirs.h"
 
@@ -79,7 +80,8 @@ static const struct argp argp = {
     parse,
     "FILE...",
     "Say what crashed in a dump, how bad it is and why, and under which keys it is counted.\v"
-    "FILE may be a dump, a folder (every minidump below it is taken) or - for standard input. "
+    "FILE may be a dump, a folder (every minidump and kernel dump below it is taken) or - for "
+    "standard input. "
     "Exit codes: 0 every file was analysed, 1 at least one could not be, 2 called wrongly.",
     NULL,
     NULL,
@@ -149,7 +151,7 @@ static void analyse(struct run *run, const char *path, struct fb_span bytes,
     struct fb_analysis *a;
     struct fb_err err = fb_analyze(&run->input, arena, &a);
     if (fb_failed(err))
-        complain(run, path, err.what, "name a Windows, Linux or macOS minidump");
+        complain(run, path, err.what, "name a minidump or a Windows kernel dump");
     else if (!run->options->json)
         fb_report_print(a, run->options->colour);
     else if (!print_json(run, a, arena))
@@ -177,14 +179,15 @@ static void one_file(struct run *run, const char *path)
 
 /* --- many files --------------------------------------------------------------------- */
 
-static bool looks_like_a_minidump(const char *path)
+static bool looks_like_a_dump(const char *path)
 {
-    char magic[4] = {0};
+    char magic[8] = {0};
     FILE *file = fopen(path, "rb");
     size_t n = file != NULL ? fread(magic, 1, sizeof magic, file) : 0;
     if (file != NULL)
         fclose(file);
-    return n == 4 && (memcmp(magic, "MDMP", 4) == 0 || memcmp(magic, "PMDM", 4) == 0);
+    return (n >= 4 && (memcmp(magic, "MDMP", 4) == 0 || memcmp(magic, "PMDM", 4) == 0)) ||
+           fb_kernel_is((struct fb_span){(const uint8_t *)magic, n, 0});
 }
 
 static int by_name(const FTSENT **a, const FTSENT **b)
@@ -197,7 +200,7 @@ static void folder(struct run *run, char *path)
     char *const roots[] = {path, NULL};
     FTS *tree = fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR, by_name);
     for (FTSENT *entry; tree != NULL && (entry = fts_read(tree)) != NULL;) {
-        if (entry->fts_info == FTS_F && looks_like_a_minidump(entry->fts_path))
+        if (entry->fts_info == FTS_F && looks_like_a_dump(entry->fts_path))
             one_file(run, entry->fts_path);
         else if (entry->fts_info == FTS_DNR || entry->fts_info == FTS_ERR)
             complain(run, entry->fts_path, strerror(entry->fts_errno),

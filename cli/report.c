@@ -2,6 +2,7 @@
 #include "report.h"
 
 #include "base/hash.h"
+#include "bugchecks.h"
 #include "cli.h"
 
 #include <inttypes.h>
@@ -44,6 +45,29 @@ static void print_place(const struct fb_analysis *a, const struct fb_frame *f)
     }
 }
 
+static void print_bugcheck(const struct fb_analysis *a)
+{
+    const struct fb_bugcheck *b = &a->dump.bugcheck;
+    const struct fb_bugcheck_row *row = fb_bugcheck_find(b);
+    if (!b->present)
+        return;
+    printf("  bugcheck   0x%" PRIx32, b->code);
+    if (a->dump.kernel.type != NULL)
+        printf(", %s dump", a->dump.kernel.type);
+    if (a->dump.kernel.process != NULL)
+        printf(", in process %s", fb_cli_safe(a->dump.kernel.process));
+    if (a->dump.kernel.comment != NULL)
+        printf(", \"%s\"", fb_cli_safe(a->dump.kernel.comment));
+    putchar('\n');
+    for (size_t i = 0; i < FB_BUGCHECK_PARAMETERS; i++) {
+        const char *words = row != NULL ? row->parameters[i].words : NULL;
+        if (row != NULL && words == NULL)
+            continue; // reserved
+        printf("             0x%0*" PRIx64 "  %s\n", width_of(a), b->parameters[i],
+               words != NULL ? words : "");
+    }
+}
+
 static void print_crash(const struct fb_analysis *a, const struct style *s)
 {
     const struct fb_stack *stack = fb_crashing_stack(a);
@@ -57,6 +81,7 @@ static void print_crash(const struct fb_analysis *a, const struct style *s)
         print_place(a, &stack->v[0]);
     }
     putchar('\n');
+    print_bugcheck(a);
     if (a->crash.instruction != NULL)
         printf("  code       %s\n", fb_cli_safe(a->crash.instruction));
     if (a->dump.assertion != NULL)

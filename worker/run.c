@@ -180,7 +180,7 @@ static const char *reason_of(const struct fb_task *task)
     const char *words = task->analysis->error;
     while (words[n] >= ' ' && words[n] <= '~' && n < WORDS_MAX)
         n++;
-    return words[n] == 0 ? words : "it is not a minidump that can be read";
+    return words[n] == 0 ? words : "it is not a dump that can be read";
 }
 
 static void on_analysis(struct worker *w, struct fb_task *task, struct fb_span answer)

@@ -99,16 +99,29 @@ static struct fb_err put(struct fb_upload *u, struct fb_span bytes)
     return u->store.put(u->store.arg, bytes, u->dump == (int)u->files_n);
 }
 
-/* MDMP, or PMDM where the writer was big-endian. */
-static bool is_dump(const uint8_t magic[FB_MAGIC])
+/* Minidumps, PMDM where the writer was big-endian, and kernel dumps. */
+static const struct {
+    const char *text;
+    size_t n;
+} magics[] = {
+    {"MDMP",     4},
+    {"PMDM",     4},
+    {"PAGEDU64", 8},
+    {"PAGEDUMP", 8},
+};
+
+static bool is_dump(const uint8_t *first, size_t n)
 {
-    return memcmp(magic, "MDMP", FB_MAGIC) == 0 || memcmp(magic, "PMDM", FB_MAGIC) == 0;
+    for (size_t i = 0; i < sizeof magics / sizeof *magics; i++)
+        if (n >= magics[i].n && memcmp(first, magics[i].text, magics[i].n) == 0)
+            return true;
+    return false;
 }
 
-/* Nothing reaches the store before the first four bytes have told what the file is. */
+/* Nothing reaches the store before the first bytes have told what the file is. */
 static struct fb_err put_magic(struct fb_upload *u)
 {
-    if (u->magic_n == FB_MAGIC && u->dump < 0 && is_dump(u->magic))
+    if (u->dump < 0 && is_dump(u->magic, u->magic_n))
         u->dump = (int)u->files_n;
     return put(u, (struct fb_span){u->magic, u->magic_n, 0});
 }

@@ -2,7 +2,7 @@
  * ingest/dialects/upload.h -- what one upload holds: fields in the order sent, and files.
  *
  * The bytes of files go to a store as they come; only where they lie is noted. The dump is the
- * first file that starts like a minidump, whatever its name and type say.
+ * first file that starts like a minidump or a kernel dump, whatever its name and type say.
  */
 #pragma once
 #include "base/text.h"
@@ -25,7 +25,7 @@ struct fb_file_store {
     void *arg;
 };
 
-enum { FB_MAGIC = 4 };
+enum { FB_MAGIC = 8 }; // as many as tell a dump
 
 struct fb_upload {
     struct fb_arena *arena;

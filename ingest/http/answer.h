@@ -15,7 +15,8 @@
     X(FRAMING, 400, "framing", "the request's framing is wrong")                               \
     X(MALFORMED, 400, "malformed", "the body cannot be read")                                  \
     X(NO_DUMP, 400, "no_dump",                                                                 \
-      "no minidump in this upload: a file part, or the whole body, must begin with MDMP")      \
+      "no dump in this upload: a file part, or the whole body, must begin with MDMP or "       \
+      "PAGEDU")                                                                                \
     X(NO_KEY, 403, "no_key",                                                                   \
       "an upload key is needed: ?key=..., the header X-Faultbucket-Key, or a field key")       \
     X(BAD_KEY, 403, "bad_key", "this upload key is unknown or revoked")                        \

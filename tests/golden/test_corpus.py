@@ -1,8 +1,8 @@
 """Every dump of the corpus through `faultbucket analyze --json`, each in a process of its own.
 
-Sound dumps: exit code 0 and a document that docs/analysis-json.schema.json allows. Malformed ones and kernel dumps:
-exit code 0, or 1 and one line on standard error. Each within SECONDS, and, where memory is not the sanitizer's,
-within BYTES.
+Sound dumps, of processes and of kernels: exit code 0 and a document that docs/analysis-json.schema.json allows.
+Malformed ones: exit code 0, or 1 and one line on standard error. Each within SECONDS, and, where memory is not the
+sanitizer's, within BYTES.
 """
 import json
 import os
@@ -78,7 +78,7 @@ def main():
     validator = jsonschema.Draft202012Validator(json.loads((ROOT / "docs/analysis-json.schema.json").read_text()))
     limit = 0 if has_sanitizer() else BYTES
     count = failed = 0
-    for folder, sound in ("minidumps", True), ("malformed", False), ("kernel", False):
+    for folder, sound in ("minidumps", True), ("malformed", False), ("kernel", True):
         dumps = sorted((CORPUS / folder).glob("*.dmp"))
         if not dumps:
             print(f"{CORPUS / folder} holds no dump")

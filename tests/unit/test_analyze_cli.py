@@ -1,6 +1,6 @@
 """`faultbucket analyze` as a person or a script meets it: exit codes, streams, colour, hostile names.
 
-Everything but the symbols comes from the golden dumps, which are part of the tree.
+Everything but the symbols comes from the golden dumps and the seeds of fuzz_kernel, which are part of the tree.
 """
 import json
 import os
@@ -10,12 +10,16 @@ import sys
 import tempfile
 import unittest
 
+import jsonschema
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = pathlib.Path(os.environ.get("FAULTBUCKET_BUILD", ROOT / "build/dev")) / "bin/faultbucket"
 CORPUS = pathlib.Path(os.environ.get("FAULTBUCKET_CORPUS", ROOT / "../shared/corpus"))
 DUMPS = ROOT / "tests/golden/dumps"
 GOOD = DUMPS / "null_read.amd64.gcc-O0.own.dmp"
 OTHER = DUMPS / "wild_write.x86.gcc-O0.own.dmp"
+KERNEL_DUMPS = ROOT / "tests/fuzz/corpus/fuzz_kernel"
+SCHEMA = jsonschema.Draft202012Validator(json.loads((ROOT / "docs/analysis-json.schema.json").read_text()))
 ESCAPE = b"\x1b"
 # Clears the screen, turns the text round, hides it: none may reach a terminal as it is.
 HOSTILE = "\x1b[2J\u202e\x9b1m"
@@ -81,10 +85,24 @@ class Analyze(unittest.TestCase):
         self.assertEqual(len(run.stdout.splitlines()), 2, "the others were not analysed")
 
     def test_kinds_of_strangers_are_named(self):
-        for magic, word in [(b"PAGEDU64", "kernel"), (b"\x1f\x8b\x08", "gzip"), (b"MSCF", "CAB"), (b"\x7fELF", "ELF")]:
+        for magic, word in [(b"PAGEDU64"[:7], "not a minidump"), (b"\x1f\x8b\x08", "gzip"), (b"MSCF", "CAB"), (b"\x7fELF", "ELF")]:
             with self.subTest(word=word):
                 run = analyze(self.file(word, magic + bytes(100)))
                 self.assertIn(word, run.stderr.decode())
+
+    def test_kernel_dumps(self):
+        run = analyze(self.file("short", b"PAGEDU64" + bytes(20)))
+        self.assertEqual(run.returncode, 1)
+        self.assertIn("kernel dump that ends before its bugcheck", run.stderr.decode())
+        for seed in sorted(KERNEL_DUMPS.glob("*.dmp")):
+            with self.subTest(seed=seed.name):
+                run = analyze("--json", seed)
+                self.assertEqual((run.returncode, run.stderr), (0, b""))
+                document = json.loads(run.stdout)
+                SCHEMA.validate(document)
+                self.assertEqual(document["dump"]["kind"], "kernel")
+                text = analyze(seed).stdout.decode()
+                self.assertIn(f"  bugcheck   0x{int(document['crash_info']['bugcheck']['code'], 16):x},", text)
 
     def test_standard_input(self):
         run = analyze("--json", "-", input=GOOD.read_bytes())
@@ -95,10 +113,11 @@ class Analyze(unittest.TestCase):
     def test_folder(self):
         self.file("a/one.dmp", GOOD.read_bytes())
         self.file("b/c/two.bin", OTHER.read_bytes())
+        self.file("b/kernel", next(KERNEL_DUMPS.glob("*.dmp")).read_bytes())
         self.file("b/notes.txt", b"no minidump, and nobody said it was")
         run = analyze("--json", self.folder)
         self.assertEqual((run.returncode, run.stderr), (0, b""))
-        self.assertEqual(len(run.stdout.splitlines()), 2)
+        self.assertEqual(len(run.stdout.splitlines()), 3)
 
     def test_json_has_a_line_per_file(self):
         dumps = sorted(DUMPS.glob("*.dmp"))[:5]

@@ -56,6 +56,9 @@ enum { ROOM = 4096 };
     X("a dump", FILE_PART("f", "x.dmp", "MDMP123") END, OK, "*f:x.dmp=MDMP123;")               \
     X("a dump of four bytes", FILE_PART("f", "x", "MDMP") END, OK, "*f:x=MDMP;")               \
     X("a big-endian dump", FILE_PART("f", "x", "PMDM..") END, OK, "*f:x=PMDM..;")              \
+    X("a kernel's dump", FILE_PART("f", "x", "PAGEDU64..") END, OK, "*f:x=PAGEDU64..;")        \
+    X("a kernel's dump, 32-bit", FILE_PART("f", "x", "PAGEDUMP") END, OK, "*f:x=PAGEDUMP;")    \
+    X("a page is no dump", FILE_PART("f", "x", "PAGEDU6") END, OK, "f:x=PAGEDU6;")             \
     X("three bytes are no dump", FILE_PART("f", "x", "MDM") END, OK, "f:x=MDM;")               \
     X("the name does not make a dump",                                                         \
       FILE_PART("upload_file_minidump", "a.dmp", "hello") END, OK,                             \

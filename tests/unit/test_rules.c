@@ -25,6 +25,19 @@
 static const struct fb_module module = {.base = 0x401000, .name = "program.exe"};
 static const struct fb_pattern freed = {0xDDDDDDDD, FB_PATTERN_FREED, "dddddddd", "a test"};
 
+/* A bugcheck that the original turns into an exception, and one that it does not. */
+static const struct fb_dump turned = {
+    .bugcheck = {.present = true, .code = 0x1000007E}
+};
+static const struct fb_dump unturned = {
+    .bugcheck = {.present = true, .code = 0xD1}
+};
+#define KERNEL .dump = &turned, .kernel = true
+#define KERNEL_AV(what, a)                                                                     \
+    KERNEL, AV, .access = FB_ACCESS_##what, .recorded_access = FB_ACCESS_##what, .fault = (a), \
+                .recorded = (a), .ip = HIGH
+#define HIGH UINT64_C(0xFFFF800000001000)
+
 struct set {
     const char *id, *short_name;
     struct fb_facts facts;
@@ -100,36 +113,48 @@ static const struct set fb1[] = {
 };
 
 static const struct set msec16[] = {
-    {"0",  "NotAnException",            {.event = FB_EVENT_NONE}                                             },
-    {"1",  "DebuggerWake",              {.code = FB_X_DEBUGGER_WAKE}                                         },
-    {"2",  "StackCodeExecution",        {.code = FB_X_DIVIDE, STACK, .ip = 0x120000}                         },
-    {"4",  "IllegalInstruction",        {.code = FB_X_ILLEGAL_INSTRUCTION}                                   },
-    {"5",  "PrivilegedInstruction",     {.code = FB_X_PRIVILEGED}                                            },
-    {"6",  "GuardPage",                 {.code = FB_X_GUARD_PAGE}                                            },
-    {"7",  "GSViolation",               {.code = FB_X_FAST_FAIL, .has_subcode = true, .subcode = 7}          },
-    {"8",  "HeapCorruption",            {.code = FB_X_HEAP_CORRUPTION}                                       },
-    {"10", "DEPViolation",              {EXECUTION_OF(WILD), .chain = FB_CHAIN_LEFT_STACK}                   },
-    {"12", "ReadAVonIP",                {AV, .recorded_access = FB_ACCESS_READ, .recorded = WILD, .ip = WILD}},
-    {"13", "ExceptionHandlerCorrupted", {WRITE_OF(WILD), .chain = FB_CHAIN_LEFT_STACK}                       },
-    {"14", "DEPViolation",              {EXECUTION_OF(0), .chain = FB_CHAIN_BROKEN}                          },
-    {"15", "ReadAVonIP",                {AV, .recorded_access = FB_ACCESS_READ, .recorded = 8, .ip = 8}      },
-    {"16", "ReadAvOnIP",                {READ_OF(0), .refuted = true}                                        },
-    {"17", "WriteAV",                   {WRITE_OF(WILD)}                                                     },
-    {"17", "WriteAV",                   {WRITE_OF(0x11FFBC), STACK, INSN(.push = true)}                      },
-    {"21", "ReadAVonControlFlow",       {READ_OF(WILD), INSN(.flow = FB_FLOW_RETURN)}                        },
-    {"22", "ReadAVonControlFlow",       {READ_OF(0), INSN(.flow = FB_FLOW_CALL)}                             },
-    {"23", "ReadAVonBlockMove",         {READ_OF(0), INSN(.block_move = true)}                               },
-    {"28", "AppVerifierStop",           {READ_OF(0), .verifier = true}                                       },
-    {"29", "ReadAVNearNull",            {READ_OF(0), .unknown_frames = true}                                 },
-    {"32", "DivideByZero",              {.code = FB_X_DIVIDE}                                                },
-    {"33", "DivideByZero",              {.code = FB_X_FLOAT_DIVIDE}                                          },
-    {"34", "StackExhaustion",           {.code = FB_X_STACK_OVERFLOW}                                        },
-    {"34", "StackExhaustion",           {WRITE_OF(0x11FFC0), STACK, INSN(.push = true)}                      },
-    {"35", "WriteAVNearNull",           {WRITE_OF(0)}                                                        },
-    {"36", "Breakpoint",                {.code = FB_X_WOW64_BREAKPOINT}                                      },
-    {"37", "Breakpoint",                {.code = FB_X_BREAKPOINT}                                            },
-    {"39", "PossibleStackCorruption",   {.code = FB_X_BREAKPOINT, .unknown_frames = true}                    },
-    {"39", "PossibleStackCorruption",   {WRITE_OF(0), .unknown_frames = true}                                },
+    {"0",  "NotAnException",            {.event = FB_EVENT_NONE}                                                   },
+    {"1",  "DebuggerWake",              {.code = FB_X_DEBUGGER_WAKE}                                               },
+    {"2",  "StackCodeExecution",        {.code = FB_X_DIVIDE, STACK, .ip = 0x120000}                               },
+    {"3",  "KernelExceptionInUserland", {KERNEL, .code = FB_X_DIVIDE, .wide = true, .ip = WILD}                    },
+    {"4",  "IllegalInstruction",        {.code = FB_X_ILLEGAL_INSTRUCTION}                                         },
+    {"5",  "PrivilegedInstruction",     {.code = FB_X_PRIVILEGED}                                                  },
+    {"6",  "GuardPage",                 {.code = FB_X_GUARD_PAGE}                                                  },
+    {"7",  "GSViolation",               {.code = FB_X_FAST_FAIL, .has_subcode = true, .subcode = 7}                },
+    {"8",  "HeapCorruption",            {.code = FB_X_HEAP_CORRUPTION}                                             },
+    {"9",  "DEPViolation",              {KERNEL_AV(EXECUTE, HIGH)}                                                 },
+    {"10", "DEPViolation",              {EXECUTION_OF(WILD), .chain = FB_CHAIN_LEFT_STACK}                         },
+    {"11", "ReadAVonIP",                {KERNEL_AV(READ, HIGH)}                                                    },
+    {"12", "ReadAVonIP",                {AV, .recorded_access = FB_ACCESS_READ, .recorded = WILD, .ip = WILD}      },
+    {"13", "ExceptionHandlerCorrupted", {WRITE_OF(WILD), .chain = FB_CHAIN_LEFT_STACK}                             },
+    {"14", "DEPViolation",              {EXECUTION_OF(0), .chain = FB_CHAIN_BROKEN}                                },
+    {"15", "ReadAVonIP",                {AV, .recorded_access = FB_ACCESS_READ, .recorded = 8, .ip = 8}            },
+    {"16", "ReadAvOnIP",                {READ_OF(0), .refuted = true}                                              },
+    {"17", "WriteAV",                   {WRITE_OF(WILD)}                                                           },
+    {"17", "WriteAV",                   {WRITE_OF(0x11FFBC), STACK, INSN(.push = true)}                            },
+    {"18", "WriteAV",                   {KERNEL_AV(WRITE, HIGH)}                                                   },
+    {"19", "WriteAV",                   {KERNEL_AV(WRITE, 8)}                                                      },
+    {"20", "ReadAVonControlFlow",       {KERNEL_AV(READ, 8), INSN(.flow = FB_FLOW_CALL)}                           },
+    {"21", "ReadAVonControlFlow",       {READ_OF(WILD), INSN(.flow = FB_FLOW_RETURN)}                              },
+    {"22", "ReadAVonControlFlow",       {READ_OF(0), INSN(.flow = FB_FLOW_CALL)}                                   },
+    {"23", "ReadAVonBlockMove",         {READ_OF(0), INSN(.block_move = true)}                                     },
+    {"24", "ReadAVonBlockMove",         {KERNEL_AV(READ, HIGH + 8), INSN(.block_move = true)}                      },
+    {"25", "ReadAVonBlockMove",         {KERNEL_AV(READ, 8), INSN(.block_move = true)}                             },
+    {"28", "AppVerifierStop",           {READ_OF(0), .verifier = true}                                             },
+    {"29", "ReadAVNearNull",            {READ_OF(0), .unknown_frames = true}                                       },
+    {"32", "DivideByZero",              {.code = FB_X_DIVIDE}                                                      },
+    {"33", "DivideByZero",              {.code = FB_X_FLOAT_DIVIDE}                                                },
+    {"34", "StackExhaustion",           {.code = FB_X_STACK_OVERFLOW}                                              },
+    {"34", "StackExhaustion",           {WRITE_OF(0x11FFC0), STACK, INSN(.push = true)}                            },
+    {"35", "WriteAVNearNull",           {WRITE_OF(0)}                                                              },
+    {"36", "Breakpoint",                {.code = FB_X_WOW64_BREAKPOINT}                                            },
+    {"37", "Breakpoint",                {.code = FB_X_BREAKPOINT}                                                  },
+    {"38",
+     "BugCheck",                        {.dump = &unturned, .kernel = true, WRITE_OF(HIGH), .unknown_frames = true}},
+    {"38", "BugCheck",                  {KERNEL, .event = FB_EVENT_BUGCHECK}                                       },
+    {"40", "ReadAVNearNull",            {KERNEL_AV(READ, 8)}                                                       },
+    {"39", "PossibleStackCorruption",   {.code = FB_X_BREAKPOINT, .unknown_frames = true}                          },
+    {"39", "PossibleStackCorruption",   {WRITE_OF(0), .unknown_frames = true}                                      },
 };
 
 static const struct {
@@ -175,7 +200,8 @@ static void reach(const char *table, const struct fb_rules *rules, const struct 
         static const struct fb_stack no_stack;
         struct fb_facts facts = sets[i].facts;
         char name[FB_FALLBACK_NAME];
-        facts.dump = &no_dump;
+        if (facts.dump == NULL)
+            facts.dump = &no_dump;
         facts.stack = &no_stack;
         struct fb_ruling got =
             rules == &fb_rules_fb1 ? fb_rule_fb1(&facts) : fb_rule_msec16(&facts, name);

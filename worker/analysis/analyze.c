@@ -10,6 +10,7 @@
 #include "bucket/keys.h"
 #include "disasm/insn.h"
 #include "exploitability/exploitability.h"
+#include "kernel/kernel.h"
 #include "minidump/minidump.h"
 #include "unwind/walk.h"
 
@@ -83,6 +84,14 @@ static void name_file(const struct fb_analyze_input *in, char *out)
     fb_hex(digest, sizeof digest, out);
 }
 
+static struct fb_err read_dump(const struct fb_analyze_input *in, struct fb_arena *arena,
+                               struct fb_analysis *a)
+{
+    if (fb_kernel_is(in->file))
+        return fb_kernel_read(in->file, arena, &a->notes, &a->dump);
+    return fb_minidump_read(in->file, arena, &a->notes, &a->dump);
+}
+
 struct fb_err fb_analyze(const struct fb_analyze_input *in, struct fb_arena *arena,
                          struct fb_analysis **out)
 {
@@ -96,7 +105,7 @@ struct fb_err fb_analyze(const struct fb_analyze_input *in, struct fb_arena *are
     a->fields = in->fields;
     a->n_fields = in->n_fields;
 
-    struct fb_err err = fb_minidump_read(in->file, arena, &a->notes, &a->dump);
+    struct fb_err err = read_dump(in, arena, a);
     if (!fb_failed(err))
         err = fb_name_crash(a, arena);
     if (fb_failed(err))

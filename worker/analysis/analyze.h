@@ -22,9 +22,10 @@ void fb_analyze_open(struct fb_analyze_input *in);
 void fb_analyze_close(struct fb_analyze_input *in);
 
 /**
- * Analyse a dump. Never fails for what is in the dump, except when it is no minidump at all.
+ * Analyse a dump. Never fails for what is in the dump, except when it is neither a minidump nor
+ * a kernel dump.
  * @owner   `*out` lives in `arena` and views `in->file`
- * @fails   MALFORMED, TRUNCATED: not a minidump, `what` says so; LIMIT: the arena is full
+ * @fails   MALFORMED, TRUNCATED: not a dump, `what` says so; LIMIT: the arena is full
  */
 struct fb_err fb_analyze(const struct fb_analyze_input *in, struct fb_arena *arena,
                          struct fb_analysis **out);

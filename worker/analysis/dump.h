@@ -2,9 +2,9 @@
  * worker/analysis/dump.h -- what was read from one dump: the common ground of reader,
  * walker and judge.
  *
- * minidump/ fills it, everything else only reads it. All pointers lead into the arena of the
- * report or are views into the file. Text is valid UTF-8, NUL-terminated, not yet escaped for
- * any medium; NULL is absent.
+ * minidump/ or kernel/ fills it, everything else only reads it. All pointers lead into the
+ * arena of the report or are views into the file. Text is valid UTF-8, NUL-terminated, not yet
+ * escaped for any medium; NULL is absent.
  */
 #pragma once
 #include "base/arena.h"
@@ -31,7 +31,8 @@ typedef uint64_t fb_addr; // an address in the process that crashed: compared, n
     X(BYTE_ORDER, "byte_order", "the dump was written in the other byte order")                \
     X(GUESSED, "guessed", "a value was missing and was inferred")                              \
     X(WALK, "walk", "a stack walk ended early")                                                \
-    X(LIMIT, "limit", "a named limit was reached")
+    X(LIMIT, "limit", "a named limit was reached")                                             \
+    X(UNREAD, "unread", "a part of the dump is of a kind that is not read")
 #define X(code, name, meaning) FB_NOTE_##code,
 enum fb_note_code { FB_NOTE_CODES(X) FB_NOTE_COUNT };
 #undef X
@@ -238,6 +239,12 @@ struct fb_bugcheck { // why a Windows kernel stopped
     uint32_t code; // as recorded
     uint64_t parameters[FB_BUGCHECK_PARAMETERS];
 };
+struct fb_kernel {       // what a kernel dump alone tells
+    const char *type;    // literal: "triage" ...; NULL when unknown
+    const char *process; // whose thread stopped the kernel
+    const char *comment;
+    bool explained; // the bugcheck tells of an exception; else `exception` is its breakpoint
+};
 
 struct fb_pair { // an annotation: a name and what was said
     const char *name, *value;
@@ -272,7 +279,8 @@ struct fb_dump {
     size_t crashing; // index of the crashing, else the requesting thread; SIZE_MAX: none
     bool requested;  // `crashing` only requested the dump: nothing crashed
     struct fb_exception exception;
-    struct fb_bugcheck bugcheck;
+    struct fb_bugcheck bugcheck; // present: a kernel dump, not a minidump
+    struct fb_kernel kernel;
     const struct fb_function_table *function_tables; // in address order
     size_t n_function_tables;
     const struct fb_pair *annotations; // Crashpad simple and string annotations of the process
@@ -284,6 +292,17 @@ struct fb_dump {
     size_t n_maps;       // lines of the Linux memory map, 0 when there is none
     double completeness; // 0 ... 1
 };
+
+/* --- for those who fill it ---------------------------------------------------------- */
+
+/** A view of what follows the last slash or backslash. NULL for NULL. */
+const char *fb_last_component(const char *path);
+/** Orders for fb_sort: modules by base, then by `end`, which holds the place in the file until
+ * they are in order; regions by start, then size, then place. */
+int fb_module_order(const void *a, const void *b);
+int fb_region_order(const void *a, const void *b);
+
+/* --- for those who read it ---------------------------------------------------------- */
 
 /** The module that holds `a`; NULL when none does. */
 const struct fb_module *fb_module_at(const struct fb_modules *modules, fb_addr a);

@@ -5,6 +5,7 @@
  * second half, in json_ours.c, is ours. The same analysis gives the same bytes.
  */
 #include "analyze.h"
+#include "bugchecks.h"
 #include "json_parts.h"
 
 #include <inttypes.h>
@@ -46,6 +47,27 @@ static void put_accesses(const struct fb_json_document *d, const struct fb_crash
     fb_json_close(d->t, ']');
 }
 
+/* Why a kernel stopped; only kernel dumps have it. */
+static void put_bugcheck(const struct fb_json_document *d)
+{
+    const struct fb_bugcheck *b = &d->a->dump.bugcheck;
+    const struct fb_bugcheck_row *row = fb_bugcheck_find(b);
+    if (!b->present)
+        return;
+    fb_json_open(d->t, "bugcheck", '{');
+    fb_json_hex(d->t, "code", b->code, 8, true);
+    fb_json_string(d->t, "name", row != NULL ? row->name : NULL);
+    fb_json_open(d->t, "parameters", '[');
+    for (size_t i = 0; i < FB_BUGCHECK_PARAMETERS; i++) {
+        fb_json_open(d->t, NULL, '{');
+        fb_json_address(d, "value", b->parameters[i], true);
+        fb_json_string(d->t, "meaning", row != NULL ? row->parameters[i].words : NULL);
+        fb_json_close(d->t, '}');
+    }
+    fb_json_close(d->t, ']');
+    fb_json_close(d->t, '}');
+}
+
 static void put_crash(const struct fb_json_document *d)
 {
     const struct fb_crash *crash = &d->a->crash;
@@ -68,6 +90,7 @@ static void put_crash(const struct fb_json_document *d)
     fb_json_close(d->t, ']');
     fb_json_string(d->t, "access", fb_access_name(crash->access));
     fb_json_address(d, "ip", crash->ip, crash->crashed);
+    put_bugcheck(d);
     fb_json_close(d->t, '}');
 }
 

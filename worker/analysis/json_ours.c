@@ -9,6 +9,19 @@
 
 /* --- the dump ----------------------------------------------------------------------- */
 
+/* Kernel dumps only. */
+static void put_kernel(const struct fb_json_document *d)
+{
+    const struct fb_kernel *kernel = &d->a->dump.kernel;
+    if (!d->a->dump.bugcheck.present)
+        return;
+    fb_json_open(d->t, "kernel", '{');
+    fb_json_string(d->t, "type", kernel->type);
+    fb_json_string(d->t, "process", kernel->process);
+    fb_json_string(d->t, "comment", kernel->comment);
+    fb_json_close(d->t, '}');
+}
+
 static void put_dump(const struct fb_json_document *d)
 {
     const struct fb_analysis *a = d->a;
@@ -18,9 +31,10 @@ static void put_dump(const struct fb_json_document *d)
     fb_json_open(d->t, "dump", '{');
     fb_json_number(d->t, "size", a->size);
     fb_json_string(d->t, "sha256", a->sha256);
-    fb_json_string(d->t, "kind", "minidump");
+    fb_json_string(d->t, "kind", a->dump.bugcheck.present ? "kernel" : "minidump");
     fb_json_string(d->t, "writer", a->dump.writer);
     fb_json_number(d->t, "time", a->dump.time);
+    put_kernel(d);
     fb_json_close(d->t, '}');
     fb_json_decimal(d->t, "completeness", a->dump.completeness);
 }

@@ -69,3 +69,32 @@ bool fb_memory_read(const struct fb_memory *memory, fb_addr a, size_t n, uint64_
     *out = v;
     return true;
 }
+
+/* --- putting in order ---------------------------------------------------------------- */
+
+const char *fb_last_component(const char *path)
+{
+    const char *last = path;
+    for (const char *p = path; p != NULL && *p != 0; p++)
+        if ((*p == '/' || *p == '\\') && p[1] != 0)
+            last = p + 1;
+    return last;
+}
+
+int fb_module_order(const void *pa, const void *pb)
+{
+    const struct fb_module *a = pa, *b = pb;
+    if (a->base != b->base)
+        return a->base < b->base ? -1 : 1;
+    return a->end < b->end ? -1 : a->end > b->end;
+}
+
+int fb_region_order(const void *pa, const void *pb)
+{
+    const struct fb_region *a = pa, *b = pb;
+    if (a->start != b->start)
+        return a->start < b->start ? -1 : 1;
+    if (a->bytes.n != b->bytes.n)
+        return a->bytes.n < b->bytes.n ? -1 : 1;
+    return a->bytes.off < b->bytes.off ? -1 : a->bytes.off > b->bytes.off;
+}

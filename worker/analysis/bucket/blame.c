@@ -73,13 +73,16 @@ struct fb_err fb_make_blame(struct fb_analysis *a, const struct fb_key_frames *f
     const char *why = "recursion, under its smallest name";
     const struct fb_key_frame *f = recursion(a, frames);
     if (f == NULL) {
-        why = "first frame that is not the system's";
+        why = a->dump.bugcheck.present ? "first frame that is not the kernel's"
+                                       : "first frame that is not the system's";
         f = first_own(kept, true);
     }
     if (f == NULL)
         f = first_own(kept, false);
     if (f == NULL) {
-        why = "nothing but the system's frames: the first that counts";
+        why = a->dump.bugcheck.present
+                  ? "nothing but the kernel's frames: the first that counts"
+                  : "nothing but the system's frames: the first that counts";
         f = kept.v[0].frame;
     }
     struct fb_text text = fb_text_open(arena);

@@ -6,6 +6,7 @@
 #include "base/text.h"
 #include "bucket/codes.h"
 #include "bucket/keys.h"
+#include "bugchecks.h"
 
 static const struct {
     uint32_t code;
@@ -83,6 +84,20 @@ static void name_windows(struct fb_text *text, const struct fb_exception *e)
     }
 }
 
+/* What stopped the kernel, and the exception that it tells of. */
+static void name_kernel(struct fb_text *text, const struct fb_dump *dump)
+{
+    const struct fb_bugcheck_row *row = fb_bugcheck_find(&dump->bugcheck);
+    if (row != NULL)
+        fb_text_str(text, row->name);
+    else
+        fb_text_format(text, "BUGCHECK_0x%X", (unsigned)fb_bugcheck_code(&dump->bugcheck));
+    if (!dump->kernel.explained)
+        return;
+    fb_text_str(text, " / ");
+    name_windows(text, &dump->exception);
+}
+
 static void name_linux(struct fb_text *text, const struct fb_exception *e)
 {
     put_main(text, fb_linux_signals(), e);
@@ -104,6 +119,10 @@ static void name_mac(struct fb_text *text, const struct fb_exception *e, enum fb
 
 static void name(struct fb_text *text, const struct fb_dump *dump)
 {
+    if (dump->bugcheck.present) {
+        name_kernel(text, dump);
+        return;
+    }
     switch (dump->system.os) {
     case FB_WINDOWS:
         name_windows(text, &dump->exception);
@@ -165,7 +184,7 @@ static void locate(struct fb_crash *crash, const struct fb_dump *dump)
 
 struct fb_err fb_name_crash(struct fb_analysis *a, struct fb_arena *arena)
 {
-    if (!a->dump.exception.present)
+    if (!a->dump.exception.present && !a->dump.bugcheck.present)
         return FB_NO_ERR;
     struct fb_text text = fb_text_open(arena);
     name(&text, &a->dump);

@@ -3,6 +3,7 @@
  * write it, and its hash.
  *
  *   <class>_<code>_<image>!<function>      INVALID_POINTER_READ_c0000005_app.exe!main
+ *   <bugcheck>_<detail>_<image>!<function> 0x1E_c0000005_R_nt!CmpCreateKeyBody
  *
  * Each heuristic is a row: primary or addendum, in the id or not, and when it holds. The first
  * primary row gives the class; the id is a function of the rows found and the blamed frame.
@@ -11,6 +12,7 @@
 #include "base/text.h"
 #include "bucket/codes.h"
 #include "bucket/ids.h"
+#include "bugchecks.h"
 
 enum { NULL_ZONE = 0x10000 };
 enum { CLASSES_MAX = 8 };
@@ -19,7 +21,8 @@ enum { CLASSES_MAX = 8 };
 
 static bool windows(const struct fb_analysis *a, uint32_t code)
 {
-    return a->dump.exception.present && a->dump.system.os == FB_WINDOWS &&
+    bool told = !a->dump.bugcheck.present || a->dump.kernel.explained;
+    return a->dump.exception.present && a->dump.system.os == FB_WINDOWS && told &&
            a->dump.exception.code == code;
 }
 
@@ -93,6 +96,7 @@ WHEN(illegal, windows(a, FB_WIN_ILLEGAL_INSTRUCTION) || unix_signal(a, FB_SIGILL
 WHEN(divide, windows(a, FB_WIN_INT_DIVIDE_BY_ZERO) ||
                  (unix_signal(a, FB_SIGFPE) && a->dump.exception.flags == 1) ||
                  (mach(a, FB_EXC_ARITHMETIC) && a->dump.exception.flags == 1))
+WHEN(stopped, a->dump.bugcheck.present)
 WHEN(anything, a != NULL)
 WHEN(lost, a->crash.crashed &&fb_crashing_stack(a)->n != 0 &&
                fb_crashing_stack(a)->v[0].module == NULL)
@@ -126,6 +130,7 @@ static const struct problem {
     {"CPP_EXCEPTION",           PRIMARY,  true,  cpp         },
     {"ILLEGAL_INSTRUCTION",     PRIMARY,  true,  illegal     },
     {"INTEGER_DIVIDE_BY_ZERO",  PRIMARY,  true,  divide      },
+    {"BUGCHECK",                PRIMARY,  true,  stopped     },
     {"APPLICATION_FAULT",       PRIMARY,  true,  anything    },
  // what is true as well, and stays out of the id
     {"BAD_INSTRUCTION_PTR",     ADDENDUM, false, lost        },
@@ -213,18 +218,100 @@ static uint32_t code_of(const struct fb_analysis *a)
     return clr(a) && e->n_parameters > 0 ? (uint32_t)e->parameters[0] : e->code;
 }
 
+/* --- the same of a kernel ------------------------------------------------------------ */
+
+static const char *access_letter(enum fb_access access)
+{
+    return access == FB_ACCESS_READ      ? "R_"
+           : access == FB_ACCESS_WRITE   ? "W_"
+           : access == FB_ACCESS_EXECUTE ? "X_"
+                                         : "";
+}
+
+/* How debuggers begin the id of a bad access; all others begin with the bugcheck. */
+static const struct violation {
+    uint32_t bugcheck;
+    bool by_code; // by the bugcheck and the code of the exception, not as AV
+    bool letter;
+} violations[] = {
+    {0x1E, true,  true },
+    {0x3B, true,  false},
+    {0x50, false, true },
+};
+
+static struct violation violation_of(uint32_t bugcheck)
+{
+    for (size_t i = 0; i < sizeof violations / sizeof *violations; i++)
+        if (violations[i].bugcheck == bugcheck)
+            return violations[i];
+    return (struct violation){0};
+}
+
+static void put_bugcheck(struct fb_text *id, const struct fb_analysis *a)
+{
+    const struct fb_bugcheck *b = &a->dump.bugcheck;
+    const struct violation v = violation_of(fb_bugcheck_code(b));
+    const struct fb_bugcheck_row *row = fb_bugcheck_find(b);
+    bool violation = windows(a, FB_WIN_ACCESS_VIOLATION);
+    if (violation && !v.by_code)
+        fb_text_str(id, "AV_");
+    else
+        fb_text_format(id, "0x%X_", (unsigned)fb_bugcheck_code(b));
+    if (fb_bugcheck_parameter(row, FB_PARAMETER_STATUS) >= 0 && (!violation || v.by_code))
+        fb_text_format(id, "%08x_", (unsigned)a->dump.exception.code);
+    if (violation && v.letter)
+        fb_text_str(id, access_letter(a->crash.access));
+    if (fb_bugcheck_parameter(row, FB_PARAMETER_FAST_FAIL) < 0)
+        return;
+    const char *name = fb_code_find(fb_fast_fail_codes(), fast_fail_code(a));
+    fb_text_format(id, "%x_", (unsigned)fast_fail_code(a));
+    fb_text_str(id, name != NULL ? name : "");
+    fb_text_str(id, name != NULL ? "_" : "");
+}
+
+/* Images without extension, and the kernel by the name that debuggers give it. */
+static void put_kernel_place(struct fb_text *id, const struct fb_analysis *a)
+{
+    const struct fb_stack *stack = fb_crashing_stack(a);
+    const struct fb_frame *f = a->keys.blame < stack->n ? &stack->v[a->keys.blame] : NULL;
+    if (f == NULL || f->module == NULL) {
+        fb_text_str(id, "unknown!unknown_function");
+        return;
+    }
+    const char *name = f->module->name, *dot = strrchr(name, '.');
+    size_t start = id->n, n = dot != NULL ? (size_t)(dot - name) : strlen(name);
+    if (fb_glob("nt*krnl*.exe", name, true) || fb_glob("ntkr*.exe", name, true))
+        fb_text_str(id, "nt");
+    else
+        put_name(id, name);
+    if (id->n > start + n) { // without its extension
+        id->n = start + n;
+        id->p[id->n] = 0;
+    }
+    fb_text_char(id, '!');
+    put_name(id, f->normal != NULL ? f->normal : "unknown_function");
+}
+
 struct fb_err fb_make_failure(struct fb_analysis *a, struct fb_arena *arena)
 {
     enum { ID_MAX = 1024 };
     char buffer[ID_MAX];
     struct fb_text id = fb_text_over(buffer, sizeof buffer);
-    fb_text_str(&id, "um:");
+    bool kernel = a->dump.bugcheck.present;
+    fb_text_str(&id, kernel ? "km:" : "um:");
+    size_t start = id.n;
     struct fb_err err = find_problems(a, arena, &id);
     if (fb_failed(err))
         return err;
-    fb_text_hex(&id, code_of(a), 8);
-    fb_text_char(&id, '_');
-    put_place(&id, a);
+    if (kernel) { // classes stand beside the id, not in it
+        id.n = start;
+        put_bugcheck(&id, a);
+        put_kernel_place(&id, a);
+    } else {
+        fb_text_hex(&id, code_of(a), 8);
+        fb_text_char(&id, '_');
+        put_place(&id, a);
+    }
     const char *whole = fb_arena_text(arena, id.p, id.n);
     if (whole == NULL)
         return FB_FAIL(LIMIT, "no room for the failure id", 0);

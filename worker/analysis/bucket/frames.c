@@ -42,6 +42,8 @@ static bool in_folder_of(const struct fb_module *program, const struct fb_module
 
 bool fb_is_foreign_module(const struct fb_dump *dump, const struct fb_module *module)
 {
+    if (dump->bugcheck.present)
+        return !fb_is_kernel_module(module);
     const struct fb_module *program = main_module(dump);
     if (module == program || fb_is_system_module(module, dump->system.os))
         return false;
@@ -49,8 +51,12 @@ bool fb_is_foreign_module(const struct fb_dump *dump, const struct fb_module *mo
            !in_folder_of(program, module);
 }
 
+/* Every driver counts as one's own: all lie in the system's folder, and all are guests of the
+ * kernel. */
 static bool in_app(const struct fb_dump *dump, const struct fb_module *module)
 {
+    if (dump->bugcheck.present)
+        return module != NULL && !fb_is_kernel_module(module);
     return module != NULL &&
            (module == main_module(dump) || !fb_is_system_module(module, dump->system.os));
 }

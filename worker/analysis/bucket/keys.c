@@ -24,6 +24,8 @@ static const char *product_of(const struct fb_dump *dump, const char *argument)
                 strcmp(pair->name, product_names[k]) == 0)
                 return pair->value;
         }
+    if (dump->bugcheck.present)
+        return "windows kernel";
     const struct fb_modules *modules = &dump->modules;
     const char *program = modules->main < modules->n ? modules->v[modules->main].name : NULL;
     return program != NULL && program[0] != 0 ? program : "unknown";

@@ -4,10 +4,12 @@
  *
  * Read from the top, the first that holds gives the first part of the signature. A request
  * comes before all, since nothing crashed; broken hardware and exhausted memory before what
- * they look like; what the program itself said before what the processor said.
+ * they look like; a kernel's own word, its bugcheck, before that of any exception; what the
+ * program itself said before what the processor said.
  */
 #include "bucket/codes.h"
 #include "bucket/signature.h"
+#include "bugchecks.h"
 
 #include <string.h>
 
@@ -63,10 +65,22 @@ static bool report(struct kind_input *in)
 
 /* --- hardware ----------------------------------------------------------------------- */
 
+/* Which part of the machine a bugcheck complains of. */
+static const char *broken_part(const struct fb_dump *dump)
+{
+    enum { STACK_READ_IN = 0x77, DATA_READ_IN = 0x7A, BAD_PAGE = 0x12B };
+    const struct fb_bugcheck_row *row = fb_bugcheck_find(&dump->bugcheck);
+    if (row == NULL || row->nature != FB_BUGCHECK_HARDWARE)
+        return NULL;
+    return row->code == STACK_READ_IN || row->code == DATA_READ_IN ? "disk"
+           : row->code == BAD_PAGE                                 ? "memory"
+                                                                   : "machine check";
+}
+
 static bool hardware(struct kind_input *in)
 {
     const struct fb_exception *e = &in->a->dump.exception;
-    const char *what = NULL;
+    const char *what = broken_part(&in->a->dump);
     uint64_t status = e->n_parameters > 2 ? e->parameters[2] : 0;
     if (windows_code(in, FB_WIN_IN_PAGE_ERROR) &&
         (status == FB_WIN_DEVICE_DATA_ERROR || status == FB_WIN_IO_DEVICE_ERROR))
@@ -79,6 +93,32 @@ static bool hardware(struct kind_input *in)
     fb_text_put(in->words, "hardware", sizeof "hardware");
     fb_text_str(in->words, what);
     in->alone = true;
+    return true;
+}
+
+/* --- a kernel that stopped ----------------------------------------------------------- */
+
+static void put_fast_fail(struct fb_text *words, const struct fb_exception *e)
+{
+    uint32_t code = e->n_parameters > 0 ? (uint32_t)e->parameters[0] : 0;
+    const char *name = fb_code_find(fb_fast_fail_codes(), code);
+    if (name != NULL)
+        fb_text_str(words, name);
+    else
+        fb_text_dec(words, code);
+}
+
+static bool kernel(struct kind_input *in)
+{
+    const struct fb_dump *dump = &in->a->dump;
+    if (!dump->bugcheck.present)
+        return false;
+    fb_text_str(in->words, "bugcheck 0x");
+    fb_text_hex(in->words, fb_bugcheck_code(&dump->bugcheck), 1);
+    if (windows_code(in, FB_WIN_FAST_FAIL)) {
+        fb_text_char(in->words, ' ');
+        put_fast_fail(in->words, &dump->exception);
+    }
     return true;
 }
 
@@ -283,12 +323,8 @@ static bool fast_fail(struct kind_input *in)
     uint32_t code = e->n_parameters > 0 ? (uint32_t)e->parameters[0] : 0;
     if (code == FB_FAST_FAIL_APP_EXIT) // plain abort(): the frames say who
         return false;
-    const char *name = fb_code_find(fb_fast_fail_codes(), code);
     fb_text_str(in->words, "fastfail ");
-    if (name != NULL)
-        fb_text_str(in->words, name);
-    else
-        fb_text_dec(in->words, code);
+    put_fast_fail(in->words, e);
     return true;
 }
 
@@ -331,6 +367,7 @@ static const struct {
 } kinds[] = {
     {FB_KIND_REPORT,         report        },
     {FB_KIND_HARDWARE,       hardware      },
+    {FB_KIND_KERNEL,         kernel        },
     {FB_KIND_OOM,            oom           },
     {FB_KIND_STACK_OVERFLOW, stack_overflow},
     {FB_KIND_UNCAUGHT,       uncaught      },

@@ -4,6 +4,7 @@
  *
  *   APPCRASH      program, version, stamp, module, version, stamp, code, offset
  *   BEX, BEX64    program, version, stamp, module, version, stamp, offset, code, data
+ *   BlueScreen    code, its four parameters, system, service pack, product
  *
  * BEX, a "buffer exception", is the event of execution prevention, stack cookies and fast
  * fails. What Windows puts in the place of a module that it cannot find is a hash of the stack
@@ -181,6 +182,23 @@ static void add_crash(struct label *label, const struct fb_analysis *a,
     }
 }
 
+/* The code as recorded, the system as 10_0_19041. Folklore: the product
+ * is 256_1, a workstation, in every report that was published; a dump does not say. */
+static void add_bugcheck(struct label *label, const struct fb_dump *dump)
+{
+    char buffer[48];
+    struct fb_text text = fb_text_over(buffer, sizeof buffer);
+    add_hex(label, dump->bugcheck.code, 1);
+    for (size_t i = 0; i < FB_BUGCHECK_PARAMETERS; i++)
+        add_hex(label, dump->bugcheck.parameters[i], label->digits);
+    const struct fb_system *s = &dump->system;
+    fb_text_format(&text, "%u_%u_%u", (unsigned)s->major, (unsigned)s->minor,
+                   (unsigned)s->build);
+    add(label, buffer, "");
+    add(label, "0_0", "");
+    add(label, "256_1", "");
+}
+
 struct fb_err fb_make_label(struct fb_analysis *a, const struct fb_key_frames *frames,
                             struct fb_arena *arena)
 {
@@ -189,8 +207,12 @@ struct fb_err fb_make_label(struct fb_analysis *a, const struct fb_key_frames *f
     bool buffer_exception = is_buffer_exception(&a->dump);
     struct label label = {.keys = &a->keys, .arena = arena, .digits = narrow ? 8 : 16};
     a->keys.label.n = 0;
-    add_program(&label, &a->dump.modules);
-    if (!a->crash.crashed) { // nothing that Windows would have reported: an event of our own
+    if (!a->dump.bugcheck.present)
+        add_program(&label, &a->dump.modules);
+    if (a->dump.bugcheck.present) {
+        a->keys.label.event_type = "BlueScreen";
+        add_bugcheck(&label, &a->dump);
+    } else if (!a->crash.crashed) { // nothing that Windows would have reported
         a->keys.label.event_type = "DumpRequest";
     } else {
         const char *bex = narrow ? "BEX" : "BEX64";

@@ -55,6 +55,8 @@ bool fb_glob_any(const char *const *patterns, size_t n, const char *name);
 
 /** Whether a module belongs to the operating system or to a compiler's runtime. */
 bool fb_is_system_module(const struct fb_module *module, enum fb_os os);
+/** Whether a module is a Windows kernel itself: it, its hardware layer, its debugger's link. */
+bool fb_is_kernel_module(const struct fb_module *module);
 /** Whether a name (without symbols) is that of a shared library: "*.dll", "*.so*" ...
  * NULL is none's. */
 bool fb_is_library_name(const char *name);

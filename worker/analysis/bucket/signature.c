@@ -258,6 +258,25 @@ static bool add_low(struct parts *parts, const struct fb_key_frame *v, size_t n)
     return false;
 }
 
+/* A kernel stops in routines of its own, the same for all; without symbols they have no names,
+ * so that a driver takes their place: one that we trust, else the first that was found. */
+static bool add_driver(struct parts *parts, const struct fb_key_frame *v, size_t n)
+{
+    if (!parts->a->dump.bugcheck.present)
+        return false;
+    for (int trusted = 1; trusted >= 0; trusted--)
+        for (size_t i = 0; i < n; i++) {
+            if (!v[i].frame->in_app || usable(&v[i]) != (trusted != 0))
+                continue;
+            if (trusted)
+                add_page(parts, "", v[i].frame);
+            else
+                add_module(parts, "~ ", v[i].frame->module);
+            return true;
+        }
+    return false;
+}
+
 /* --- nothing at all ----------------------------------------------------------------- */
 
 /* The name of the crash without what was accessed, and without details. */
@@ -335,7 +354,7 @@ static void add_frames(struct parts *parts, const struct fb_key_frames *frames,
         add_own(parts, &chosen, v, n);
         return;
     }
-    *unsymbolicated = add_pages(parts, v, n) || add_low(parts, v, n);
+    *unsymbolicated = add_driver(parts, v, n) || add_pages(parts, v, n) || add_low(parts, v, n);
     if (!*unsymbolicated)
         add_empty(parts);
 }

@@ -11,6 +11,7 @@
     X(NONE)                                                                                    \
     X(REPORT)                                                                                  \
     X(HARDWARE)                                                                                \
+    X(KERNEL)                                                                                  \
     X(OOM)                                                                                     \
     X(STACK_OVERFLOW)                                                                          \
     X(UNCAUGHT)                                                                                \

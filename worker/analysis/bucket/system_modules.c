@@ -25,6 +25,10 @@ static const char *const windows_names[] = {
     "wininet.dll",  "winmm.dll",         "wintrust.dll",   "wow64*.dll",     "ws2_32.dll",
     "xinput*.dll",
 };
+static const char *const kernel_names[] = {
+    "hal.dll",   "halacpi.dll", "halmacpi.dll", "kd.dll",       "kd1394.dll",   "kdcom.dll",
+    "kdnet.dll", "kdusb.dll",   "ntkrnl*.exe",  "ntkrpamp.exe", "ntoskrnl.exe",
+};
 static const char *const unix_names[] = {
     "ld-*.so*",        "ld-linux*.so*", "libc++*.so*",   "libc-*.so",      "libc.so*",
     "libdl-*.so",      "libdl.so*",     "libgcc_s*.so*", "libm-*.so",      "libm.so*",
@@ -70,6 +74,11 @@ bool fb_is_system_module(const struct fb_module *module, enum fb_os os)
             return any_matches(systems[i].names, systems[i].n_names, module->name) ||
                    any_matches(systems[i].paths, systems[i].n_paths, module->path);
     return false;
+}
+
+bool fb_is_kernel_module(const struct fb_module *module)
+{
+    return any_matches(kernel_names, sizeof kernel_names / sizeof *kernel_names, module->name);
 }
 
 bool fb_is_library_name(const char *name)

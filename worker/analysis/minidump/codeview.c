@@ -174,7 +174,7 @@ void fb_md_identify(struct fb_md *m, struct fb_md_location codeview, struct fb_m
     read_codeview(m, record_at(m, codeview), module);
     if (module->debug_file == NULL || *module->debug_file == 0)
         read_misc(m, record_at(m, misc), module);
-    module->debug_file = fb_md_last_component(module->debug_file);
+    module->debug_file = fb_last_component(module->debug_file);
     if (module->debug_file != NULL && *module->debug_file == 0)
         module->debug_file = NULL;
     if (m->dump->system.os == FB_WINDOWS)

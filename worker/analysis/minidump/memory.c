@@ -84,19 +84,9 @@ static struct fb_md_list list64(struct fb_md *m, uint64_t *rva)
                                DESCRIPTOR_SIZE};
 }
 
-static int by_start(const void *pa, const void *pb)
-{
-    const struct fb_region *a = pa, *b = pb;
-    if (a->start != b->start)
-        return a->start < b->start ? -1 : 1;
-    if (a->bytes.n != b->bytes.n)
-        return a->bytes.n < b->bytes.n ? -1 : 1;
-    return a->bytes.off < b->bytes.off ? -1 : a->bytes.off > b->bytes.off;
-}
-
 static void put_in_order(struct fb_memory *memory, struct fb_region *room)
 {
-    memory->v = fb_sort_runs(memory->v, memory->n, sizeof *memory->v, by_start, room);
+    memory->v = fb_sort_runs(memory->v, memory->n, sizeof *memory->v, fb_region_order, room);
     size_t kept = 0;
     for (size_t i = 0; i < memory->n; i++) {
         const struct fb_region *region = &memory->v[i];

@@ -73,19 +73,11 @@ static void read_module(struct fb_md *m, struct fb_reader r, size_t place,
     struct fb_md_location codeview = fb_md_location(&r);
     struct fb_md_location misc = fb_md_location(&r);
     module->path = or_nothing(fb_md_string(m, name));
-    module->name = fb_md_last_component(module->path);
+    module->name = fb_last_component(module->path);
     module->version = version_text(m, info);
     fb_md_identify(m, codeview, misc, module);
     if (m->dump->modules.main == SIZE_MAX && is_apple(m) && is_program(m, info))
         m->dump->modules.main = place;
-}
-
-static int by_base(const void *pa, const void *pb)
-{
-    const struct fb_module *a = pa, *b = pb;
-    if (a->base != b->base)
-        return a->base < b->base ? -1 : 1;
-    return a->end < b->end ? -1 : a->end > b->end;
 }
 
 /* The end of module `i`, given the base of the next other one. */
@@ -108,7 +100,7 @@ static fb_addr end_of(struct fb_md *m, size_t i, fb_addr next)
 static void put_in_order(struct fb_md *m)
 {
     struct fb_modules *modules = &m->dump->modules;
-    fb_sort(modules->v, modules->n, sizeof *modules->v, by_base);
+    fb_sort(modules->v, modules->n, sizeof *modules->v, fb_module_order);
     for (size_t i = 0; i < modules->n; i++)
         m->module_order[modules->v[i].end] = (uint32_t)i;
     fb_addr next = UINT64_MAX;
@@ -153,7 +145,7 @@ struct fb_err fb_md_unloaded(struct fb_md *m, struct fb_md_stream s)
         v[i].size = fb_read_u32(&r);
         v[i].checksum = fb_read_u32(&r);
         v[i].timestamp = fb_read_u32(&r);
-        v[i].name = fb_md_last_component(or_nothing(fb_md_string(m, fb_read_u32(&r))));
+        v[i].name = fb_last_component(or_nothing(fb_md_string(m, fb_read_u32(&r))));
         v[i].code_id = fb_md_pe_code_id(m, v[i].timestamp, v[i].size);
     }
     m->dump->unloaded = v;

@@ -126,8 +126,6 @@ const char *fb_md_string8(struct fb_md *m, uint64_t rva);
 /** The text that `bytes` hold, at most `max` of them. NULL when the budget is spent. */
 const char *fb_md_text16(struct fb_md *m, struct fb_span bytes);
 const char *fb_md_text8(struct fb_md *m, struct fb_span bytes, size_t max);
-/** A view of what follows the last slash or backslash. NULL for NULL. */
-const char *fb_md_last_component(const char *path);
 /** A copy of a text of ours. */
 const char *fb_md_keep(struct fb_md *m, const struct fb_text *text);
 

@@ -95,15 +95,6 @@ const char *fb_md_string8(struct fb_md *m, uint64_t rva)
     return counted(m, rva, &bytes) ? text(m, bytes, 1, FB_MD_STRING_MAX) : NULL;
 }
 
-const char *fb_md_last_component(const char *path)
-{
-    const char *last = path;
-    for (const char *p = path; p != NULL && *p != 0; p++)
-        if ((*p == '/' || *p == '\\') && p[1] != 0)
-            last = p + 1;
-    return last;
-}
-
 const char *fb_md_keep(struct fb_md *m, const struct fb_text *text)
 {
     char *copy = fb_arena_text(m->arena, text->p, text->n);
