@@ -72,7 +72,7 @@ static const struct argp_option flags[] = {
     {"pretty",  'p', NULL,   0, "The same, indented", 0},
     {"sarif",   'S', NULL,   0, "One SARIF 2.1.0 log of all files, for tools that collect findings", 0},
     {"peers",   'o', NULL,   0, "Say too what CASR, gdb's exploitable and Breakpad call such a crash", 0},
-    {"symbols", 's', "DIR",  0, "Folder of Breakpad symbols, DIR/FILE/ID/NAME.sym; may be given again", 0},
+    {"symbols", 's', "DIR",  0, "Folder of symbols (.sym) and images: a store or any folder; may be given again", 0},
     {"product", 'P', "NAME", 0, "Product of the bucket key; otherwise the dump says", 0},
     {"color",   'c', "WHEN", 0, "auto (on a terminal), always or never", 0},
     {0},

@@ -86,6 +86,14 @@ static void folder(struct fb_desk *desk, char *path)
         fts_close(tree);
 }
 
+static void close_symbols(const struct fb_desk *desk, struct fb_symbol_dirs *symbols)
+{
+    const char *note = NULL;
+    for (size_t i = 0; symbols != NULL && (note = fb_symbol_dirs_note(symbols, i)) != NULL; i++)
+        fprintf(stderr, "faultbucket %s: %s\n", desk->command, fb_cli_safe(note));
+    fb_symbol_dirs_close(symbols);
+}
+
 void fb_desk_run(struct fb_desk *desk, char **files, int n)
 {
     struct fb_symbol_dirs *symbols =
@@ -101,7 +109,7 @@ void fb_desk_run(struct fb_desk *desk, char **files, int n)
             one_file(desk, files[i]);
     }
     fb_analyze_close(&desk->input);
-    fb_symbol_dirs_close(symbols);
+    close_symbols(desk, symbols);
 }
 
 int fb_desk_close(struct fb_desk *desk)

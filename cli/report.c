@@ -38,8 +38,8 @@ static void print_place(const struct fb_analysis *a, const struct fb_frame *f)
         if (f->n_unloaded > 0)
             printf(" (unloaded %s)", fb_cli_safe(f->unloaded[0]->name));
     } else if (f->function != NULL) {
-        printf("%s!%s+0x%" PRIx64, fb_cli_safe(f->module->name), fb_cli_safe(f->function),
-               f->lookup - f->function_at);
+        printf("%s!%s+0x%" PRIx64 "%s", fb_cli_safe(f->module->name), fb_cli_safe(f->function),
+               f->lookup - f->function_at, f->nearest ? " (nearest name)" : "");
     } else {
         printf("%s+0x%" PRIx64, fb_cli_safe(f->module->name), f->lookup - f->module->base);
     }

@@ -68,7 +68,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp_option flags[] = {
     {"json",    'j', NULL,  0, "One JSON document per line: a rule, a dump or a row", 0},
     {"set",     'r', "SET", 0, "Only fb1, ours, or msec16, what !exploitable 1.6 would say", 0},
-    {"symbols", 's', "DIR", 0, "test: folder of Breakpad symbols; may be given again", 0},
+    {"symbols", 's', "DIR", 0, "test: folder of symbols (.sym) and images; may be given again", 0},
     {0},
 };
 // clang-format on

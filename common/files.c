@@ -42,7 +42,7 @@ static struct fb_err read_all(int fd, struct fb_file *out)
         if (got == 0) {
             *out = (struct fb_file){
                 {memory, n, 0},
-                memory
+                memory, 0
             };
             return FB_NO_ERR;
         }
@@ -62,9 +62,38 @@ struct fb_err fb_file_read(const char *path, struct fb_file *out)
     return err;
 }
 
+static struct fb_err map_all(int fd, struct fb_file *out)
+{
+    struct stat about;
+    if (fstat(fd, &about) != 0 || !S_ISREG(about.st_mode) || about.st_size <= 0)
+        return FB_FAIL(MALFORMED, "not a file with bytes in it", 0);
+    size_t n = (size_t)about.st_size;
+    void *memory = mmap(NULL, n, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (memory == MAP_FAILED)
+        return FB_FAIL(LIMIT, "the file is larger than there is room for", 0);
+    *out = (struct fb_file){
+        {memory, n, 0},
+        memory, n
+    };
+    return FB_NO_ERR;
+}
+
+struct fb_err fb_file_map(const char *path, struct fb_file *out)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK); // a pipe must not make us wait
+    if (fd < 0)
+        return FB_FAIL(UNAVAILABLE, "the file cannot be opened", 0);
+    struct fb_err err = map_all(fd, out);
+    close(fd);
+    return err;
+}
+
 void fb_file_free(struct fb_file *file)
 {
-    free(file->memory);
+    if (file->mapped != 0)
+        munmap(file->memory, file->mapped);
+    else
+        free(file->memory);
     *file = (struct fb_file){0};
 }
 

@@ -191,14 +191,15 @@ static bool dump(struct debugger *d, const DEBUG_EVENT *event)
 }
 
 /* Folklore: Wine on x64 ends a process whose stack is unusable before its second chance, so
- * with the stack_ faults the first must do; and MinGW's runtime swallows an invalid handle.
- * Elsewhere the first chance is the program's own affair. */
+ * with the stack_ faults the first must do; so it ends one that fails in an exception handler;
+ * and MinGW's runtime swallows an invalid handle. Elsewhere the first chance is the program's
+ * own affair. */
 static bool is_last_chance(const struct debugger *d, const EXCEPTION_DEBUG_INFO *e)
 {
-    bool soon = strncmp(d->fault, "stack_", 6) == 0 ||
-                e->ExceptionRecord.ExceptionCode == STATUS_INVALID_HANDLE;
-    return e->dwFirstChance == 0 ||
-           (soon && e->ExceptionRecord.ExceptionCode != EXCEPTION_BREAKPOINT);
+    DWORD code = e->ExceptionRecord.ExceptionCode;
+    bool soon = strncmp(d->fault, "stack_", 6) == 0 || code == STATUS_INVALID_HANDLE ||
+                (strncmp(d->fault, "handler_", 8) == 0 && code == STATUS_ACCESS_VIOLATION);
+    return e->dwFirstChance == 0 || (soon && code != EXCEPTION_BREAKPOINT);
 }
 
 /* --- the loop ----------------------------------------------------------------------- */

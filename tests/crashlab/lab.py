@@ -1,4 +1,4 @@
-"""lab.py -- what truth.py and verify.py share: the table of faults, and the images with their symbols.
+"""lab.py -- what truth.py, verify.py and symbols.py share: the tables, and the images with their symbols.
 
 Symbols come from the toolchain's own readers (nm for gcc's builds and for Wine's DLLs, llvm-pdbutil for
 clang's), instructions from objdump. Nothing here knows the code that the dumps are to test.
@@ -23,6 +23,14 @@ def faults(path):
             cells = [cell.strip().strip('"') for cell in match[1].split(',', len(COLUMNS) - 1)]
             rows[cells[0]] = dict(zip(COLUMNS, cells))
     return rows
+
+
+def builds(path):
+    """Every row of builds.tsv: name -> {column: text}."""
+    lines = [line.rstrip('\n') for line in open(path)]
+    columns = next(line for line in reversed(lines) if line.startswith('#'))[2:].split('\t')
+    rows = [dict(zip(columns, line.split('\t'))) for line in lines if not line.startswith('#')]
+    return {row['build']: row for row in rows}
 
 
 def for_arch(cell, arch):

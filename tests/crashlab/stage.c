@@ -10,8 +10,6 @@
 __attribute__((section(".trail"))) volatile struct trail trail = {.n = 0};
 static volatile int work_done;
 
-typedef void fault_fn(void);
-
 /* Links of a chain. Each does a little after its call, and each something different, so that
  * neither a tail call nor the merging of equal functions can take a frame away. */
 #define LINK(name, next, cost)                                                                 \

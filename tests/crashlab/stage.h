@@ -28,7 +28,12 @@ extern volatile struct trail trail;
 /* What plugin.dll offers: a function that returns, and one that does not. */
 typedef int plugin_fn(volatile struct trail *t, int seed);
 
-/* Every fault of faults.def, one function each, in crashes.c. */
+/* A fault, and the chains of callers that calls.c has for it. */
+typedef void fault_fn(void);
+void window(fault_fn *fault);
+void import(fault_fn *fault);
+
+/* Every fault of faults.def, one function each, in crashes.c or calls.c. */
 #define FAULT(name, route, thread, arch, code, access, address, frame0, insn, verdict, note)   \
     void name(void);
 #include "faults.def"

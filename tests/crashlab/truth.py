@@ -16,13 +16,6 @@ import lab
 
 HEADER = ('file arch compiler flags writer bug code access address verdict stack_functions stack_rva'
           ' rule note').split()
-FLAGS = {
-    'gcc-O0': ('gcc', '-O0'),
-    'gcc-O2': ('gcc', '-O2 -fomit-frame-pointer'),
-    'gcc-O2-fp': ('gcc', '-O2 -fno-omit-frame-pointer'),
-    'clang-O1': ('clang', '-O1 -fomit-frame-pointer'),
-    'clang-O2-fp': ('clang', '-O2 -fno-omit-frame-pointer'),
-}
 WINE_DLLS = {
     'amd64': '/usr/lib/x86_64-linux-gnu/wine/x86_64-windows/',
     'x86': '/usr/lib/i386-linux-gnu/wine/i386-windows/',
@@ -51,9 +44,9 @@ class Images:
     """The images of one run, by module name; Wine's DLLs come with their symbols."""
 
     def __init__(self, work, root, arch, build):
-        self.dir = f'{work}/build/{arch}/{build}/'
+        self.dir = f'{work}/build/{arch}/{build["build"]}/'
         self.system = ('' if arch == 'amd64' else root) + WINE_DLLS[arch]
-        self.arch, self.pdb, self.known = arch, build.startswith('clang'), {}
+        self.arch, self.pdb, self.known = arch, build['compiler'] == 'clang', {}
 
     def get(self, name):
         if name not in self.known:
@@ -63,8 +56,11 @@ class Images:
     def load(self, name):
         own = self.dir + name
         if os.path.exists(own):
-            symbols = own.rsplit('.', 1)[0] + '.pdb' if self.pdb else own + '.full'
-            return lab.Image(own, self.arch, symbols, 'pdb' if self.pdb else 'nm')
+            if self.pdb:
+                return lab.Image(own, self.arch, own.rsplit('.', 1)[0] + '.pdb', 'pdb')
+            image = lab.Image(own, self.arch, own + '.full', 'nm')
+            assert image.code == lab.Image(own + '.full', self.arch).code, f'{name}: its code lies elsewhere in its twin'
+            return image
         path = self.system + name
         return lab.Image(path, self.arch, path, 'nm') if os.path.exists(path) else None
 
@@ -89,12 +85,21 @@ def return_into(note, images, module, function):
     return found.pop()
 
 
+def up_to_system(note, trail):
+    """The trail as far as it has no gap: up to the first return address in a system DLL."""
+    own = [range(base, base + size) for base, size, name in note['modules'] if name in ('app.exe', 'plugin.dll')]
+    outside = (i for i, pc in enumerate(trail) if not any(pc in image for image in own))
+    return trail[:next(outside) + 1]
+
+
 def true_stack(note, images, fault):
     how = fault['frame0']
     if how == 'smashed':
         return [note['ip']]
     if how == 'inside':
         return [note['ip']] + note['trail']
+    if how == 'callback':
+        return [note['ip']] + up_to_system(note, note['trail'])
     frames = [note['ip']]
     if how.startswith('through_'):
         frames.append(return_into(note, images, 'kernelbase.dll', how.removeprefix('through_')))
@@ -125,8 +130,8 @@ def check_event(note, fault, arch, name):
             f'{name}: address {params[1]:x}'
 
 
-def row(work, file, table, images):
-    bug, arch, build, writer, _ = file.split('.')
+def row(work, file, table, build, images):
+    bug, arch, _, writer, _ = file.split('.')
     note, fault = notes(f'{work}/out/{file[:-4]}.txt'), table[bug]
     check_event(note, fault, arch, file)
     frames = [place(note, images, pc) for pc in true_stack(note, images, fault)]
@@ -138,20 +143,20 @@ def row(work, file, table, images):
     notes_on = [fault['note'] or '-']
     if writer == 'reporter':
         notes_on.append("by a reporter: the crashed thread's own context is in a wait")
-    return [file, arch, *FLAGS[build], WRITER[writer], bug, f'{note["code"]:#010x}',
+    return [file, arch, build['compiler'], build['flags'], WRITER[writer], bug, f'{note["code"]:#010x}',
             fault['access'] if has_access else '-', f'{note["parameters"][1]:#x}' if has_access else '-',
             verdict, names, rvas, rule, '; '.join(notes_on).removeprefix('-; ')]
 
 
 def main():
     work, root = sys.argv[1:3]
-    table, images = lab.faults(f'{work}/src/faults.def'), {}
+    table, builds, images = lab.faults(f'{work}/src/faults.def'), lab.builds(f'{work}/src/builds.tsv'), {}
     print('\t'.join(HEADER))
     for file in sorted(os.listdir(f'{work}/out')):
         if file.endswith('.dmp'):
             arch, build = file.split('.')[1:3]
-            kept = images.setdefault((arch, build), Images(work, root, arch, build))
-            print('\t'.join(row(work, file, table, kept)))
+            kept = images.setdefault((arch, build), Images(work, root, arch, builds[build]))
+            print('\t'.join(row(work, file, table, builds[build], kept)))
 
 
 main()

@@ -176,7 +176,7 @@ def stack(dump, row, fault, images):
         at = words.index(address, at + 1)
         image, rva = own_image(images, row, place)
         assert image is None or image.follows_call(rva), f'{place} does not follow a call'
-    wants = 1 if fault['frame0'] == 'smashed' else 5
+    wants = {'smashed': 1, 'callback': 3}.get(fault['frame0'], 5)
     assert row['stack_rva'].count(' < ') + 1 == wants, 'length of the true stack'
     hidden = fault['frame0'] == 'smashed' or fault['name'] == 'stack_overflow'
     assert hidden or fault['name'] in row['stack_functions'], 'the fault is not on the stack'

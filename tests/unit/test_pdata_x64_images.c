@@ -104,9 +104,9 @@ static void translate(FILE *out, char *line)
     static const char *const forms[] = {"_LARGE", "_SMALL", "_FAR"};
     line += strspn(line, " ");
     line[strcspn(line, "\n")] = 0;
-    char *address = strstr(line, "Address: (");
-    if (address != NULL)
-        fprintf(out, "%.*s\n", (int)strcspn(address + 10, ")"), address + 10);
+    char *address = strstr(line, "Address: ") != NULL ? strrchr(line, '(') : NULL;
+    if (address != NULL) // behind a name, where the image has symbols
+        fprintf(out, "%.*s\n", (int)strcspn(address + 1, ")"), address + 1);
     else if (strncmp(line, "FrameRegister: R", 16) == 0)
         fprintf(out, "%.*s\n", 15 + (int)strcspn(line + 15, " "), line);
     else if (strncmp(line, "Version:", 8) == 0 || strncmp(line, "PrologSize:", 11) == 0)

@@ -124,6 +124,17 @@ class Rules(unittest.TestCase):
                 self.assertEqual(run.stdout, b"1 rows: 1 pass, 0 fail, 0 could not be read, 0 not to be checked\n", run.stderr)
         self.assertEqual(rules("check", "-", input=table({})).returncode, 0)
 
+    def test_the_example_of_the_docs(self):
+        text = (ROOT / "docs/rules.md").read_text()
+        example = self.file("docs.tsv", text.split("```\n")[1].encode())
+        run = rules("check", example)
+        self.assertEqual((run.returncode, run.stdout[:14]), (0, b"1 rows: 1 pass"), run.stderr)
+        header = (ROOT / "worker/analysis/exploitability/vectors.h").read_text()
+        columns = [line.split('"')[1] for line in header.splitlines() if line.startswith("    X(")]
+        self.assertEqual(len(columns), 24)
+        for name in columns:
+            self.assertIn(f"`{name}`", text)
+
     def test_hostile_tables(self):
         names = "id\tos\tarch\n".encode()
         rows = [(names + b"a\x00b\twindows\tx86\n", "NUL"), (names + b"T\twindows\n", "fewer fields"), (names + b"T\t1\t2\t3\n", "more fields"),

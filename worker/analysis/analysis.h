@@ -50,6 +50,7 @@ struct fb_frame {
     size_t n_unloaded;
     const char *function; // as the symbols say; NULL without symbols
     fb_addr function_at;  // address of its first byte
+    bool nearest;         // a guess: the nearest function below that the image itself names
     const char *file;
     uint32_t line;
     const struct fb_inline *inlines;

@@ -8,6 +8,7 @@
 #include "kernel/parts.h"
 
 #include "base/sort.h"
+#include "build_ids.h"
 
 enum { PAGE_MASK = 0xFFF };
 
@@ -92,11 +93,9 @@ static const char *name_at(struct fb_kd *k, uint32_t at)
 
 static const char *code_id(struct fb_kd *k, const struct fb_module *module)
 {
-    char buffer[32];
-    struct fb_text text = fb_text_over(buffer, sizeof buffer);
-    fb_text_hex(&text, module->timestamp, 8);
-    fb_text_hex(&text, module->size, 1);
-    char *copy = fb_arena_text(k->arena, text.p, text.n);
+    char id[FB_CODE_ID_ROOM];
+    fb_pe_code_id(module->timestamp, module->size, id);
+    char *copy = fb_arena_text(k->arena, id, strlen(id));
     k->full |= copy == NULL;
     return copy;
 }

@@ -1,138 +1,65 @@
 /*
- * worker/analysis/minidump/codeview.c -- the records that say which build a module is.
- *
- *   RSDS  GUID (16) | age | name NUL          debug id: GUID, then the age
- *   NB10  0 | timestamp | age | name NUL      debug id: timestamp, then the age
- *   LEpB  build id, 1 to 64 bytes             debug id: its first 16 bytes read as a GUID, then
- * 0
+ * worker/analysis/minidump/codeview.c -- which build a module is, as its CodeView record says.
  */
 #include "minidump/parts.h"
 
-#include "base/hash.h"
+#include "build_ids.h"
 
-enum {
-    RSDS = 0x53445352,
-    NB10 = 0x3031424E,
-    LEPB = 0x4270454C,
-    GUID_SIZE = 16,
-    BUILD_ID_MAX = 64,
-    MISC_EXE_NAME = 1,
-};
+enum { MACHO_ID = 32, MISC_EXE_NAME = 1 };
 
-static void put_upper(struct fb_text *text, uint32_t v, int digits)
+static const char *keep(struct fb_md *m, const char *id)
 {
-    while (digits-- > 0)
-        fb_text_char(text, "0123456789ABCDEF"[v >> (4 * digits) & 15]);
-}
-
-static const char *print_guid(struct fb_md *m, const uint8_t guid[GUID_SIZE], bool big,
-                              uint32_t age)
-{
-    struct fb_reader r = {
-        .in = {guid, GUID_SIZE, 0},
-          .big = big
-    };
-    uint32_t data1 = fb_read_u32(&r);
-    uint32_t data2 = fb_read_u16(&r);
-    uint32_t data3 = fb_read_u16(&r);
-    char buffer[48];
-    struct fb_text text = fb_text_over(buffer, sizeof buffer);
-    put_upper(&text, data1, 8);
-    put_upper(&text, data2, 4);
-    put_upper(&text, data3, 4);
-    for (size_t i = r.at; i < GUID_SIZE; i++)
-        put_upper(&text, guid[i], 2);
-    fb_text_hex(&text, age, 1);
-    return fb_md_keep(m, &text);
-}
-
-static bool all_zero(struct fb_span bytes)
-{
-    for (size_t i = 0; i < bytes.n; i++)
-        if (bytes.p[i] != 0)
-            return false;
-    return true;
+    const char *copy = *id != 0 ? fb_arena_text(m->arena, id, strlen(id)) : NULL;
+    m->full |= copy == NULL && *id != 0;
+    return copy;
 }
 
 /* A Mach-O image has no id but its UUID, so its code id is the debug id without the age. */
 static void uuid_as_code_id(struct fb_md *m, struct fb_module *module)
 {
-    char id[2 * GUID_SIZE];
-    for (size_t i = 0; i < sizeof id; i++) {
+    char id[MACHO_ID + 1] = {0};
+    for (size_t i = 0; i < MACHO_ID; i++) {
         char c = module->debug_id[i];
         id[i] = c >= 'A' && c <= 'F' ? (char)(c - 'A' + 'a') : c;
     }
-    module->code_id = fb_arena_text(m->arena, id, sizeof id);
-    m->full |= module->code_id == NULL;
+    module->code_id = keep(m, id);
 }
 
-static struct fb_err rsds(struct fb_md *m, struct fb_reader *r, struct fb_module *module)
+static void take_build_id(struct fb_md *m, const struct fb_codeview *record,
+                          struct fb_module *module)
 {
-    struct fb_span guid = fb_read_bytes(r, GUID_SIZE);
-    uint32_t age = fb_read_u32(r);
-    if (fb_failed(r->err))
-        return r->err;
-    module->debug_file = fb_md_text8(m, fb_read_bytes(r, r->in.n - r->at), FB_MD_RECORD_MAX);
-    if (all_zero(guid))
-        return FB_NO_ERR; // a linker that was told to write none
-    module->debug_id = print_guid(m, guid.p, m->big, age);
-    enum fb_os os = m->dump->system.os;
-    if ((os == FB_MACOS || os == FB_IOS) && module->debug_id != NULL)
-        uuid_as_code_id(m, module);
-    return FB_NO_ERR;
-}
-
-static struct fb_err nb10(struct fb_md *m, struct fb_reader *r, struct fb_module *module)
-{
-    fb_read_skip(r, 4); // offset of the debug data: 0 when it is a file
-    uint32_t timestamp = fb_read_u32(r);
-    uint32_t age = fb_read_u32(r);
-    if (fb_failed(r->err))
-        return r->err;
-    module->debug_file = fb_md_text8(m, fb_read_bytes(r, r->in.n - r->at), FB_MD_RECORD_MAX);
-    char buffer[24];
-    struct fb_text text = fb_text_over(buffer, sizeof buffer);
-    put_upper(&text, timestamp, 8);
-    fb_text_hex(&text, age, 1);
-    module->debug_id = fb_md_keep(m, &text);
-    return FB_NO_ERR;
-}
-
-static struct fb_err lepb(struct fb_md *m, struct fb_reader *r, struct fb_module *module)
-{
-    struct fb_span id = fb_read_bytes(r, r->in.n - r->at);
-    if (id.n == 0 || id.n > BUILD_ID_MAX)
-        return FB_FAIL(MALFORMED, "a build id of impossible length", r->in.off);
     module->debug_file = module->name; // an ELF image is its own debug file
-    if (all_zero(id))
-        return FB_NO_ERR;
-    uint8_t guid[GUID_SIZE] = {0};
-    memcpy(guid, id.p, id.n < GUID_SIZE ? id.n : GUID_SIZE);
-    module->debug_id = print_guid(m, guid, false, 0);
-    char hex[2 * BUILD_ID_MAX + 1];
-    fb_hex(id.p, id.n, hex);
-    module->code_id = fb_arena_text(m->arena, hex, 2 * id.n);
-    m->full |= module->code_id == NULL;
-    return FB_NO_ERR;
+    char id[FB_CODE_ID_ROOM];
+    fb_elf_code_id(record->build_id, id);
+    if (module->debug_id != NULL)
+        module->code_id = keep(m, id);
 }
 
-static const struct {
-    uint32_t signature;
-    struct fb_err (*read)(struct fb_md *m, struct fb_reader *r, struct fb_module *module);
-} records[] = {
-    {RSDS, rsds},
-    {NB10, nb10},
-    {LEPB, lepb},
-};
-
-static void read_codeview(struct fb_md *m, struct fb_span record, struct fb_module *module)
+static void take_record(struct fb_md *m, const struct fb_codeview *record,
+                        struct fb_module *module)
 {
-    struct fb_reader r = fb_md_reader(m, record);
-    uint32_t signature = fb_read_u32(&r);
-    for (size_t i = 0; i < sizeof records / sizeof *records; i++)
-        if (signature == records[i].signature && fb_failed(records[i].read(m, &r, module)) &&
-            !m->full)
-            fb_note(m->notes, FB_NOTE_BAD_ITEM, "a CodeView record cannot be read", record.off);
+    enum fb_os os = m->dump->system.os;
+    if (record->kind == FB_CODEVIEW_OTHER)
+        return;
+    module->debug_id = keep(m, record->debug_id);
+    if (record->kind == FB_CODEVIEW_ELF)
+        take_build_id(m, record, module);
+    else
+        module->debug_file = fb_md_text8(m, record->name, FB_MD_RECORD_MAX);
+    if (record->kind == FB_CODEVIEW_PDB70 && (os == FB_MACOS || os == FB_IOS) &&
+        module->debug_id != NULL)
+        uuid_as_code_id(m, module);
+}
+
+static void read_codeview(struct fb_md *m, struct fb_span bytes, struct fb_module *module)
+{
+    struct fb_codeview record;
+    if (bytes.n < 4)
+        return;
+    if (!fb_failed(fb_codeview_read(bytes, m->big, &record)))
+        take_record(m, &record, module);
+    else if (!m->full)
+        fb_note(m->notes, FB_NOTE_BAD_ITEM, "a CodeView record cannot be read", bytes.off);
 }
 
 /* Only for the name of the debug file, when nothing else tells it. */
@@ -161,11 +88,9 @@ static struct fb_span record_at(struct fb_md *m, struct fb_md_location at)
 
 const char *fb_md_pe_code_id(struct fb_md *m, uint32_t timestamp, uint64_t size)
 {
-    char buffer[32];
-    struct fb_text text = fb_text_over(buffer, sizeof buffer);
-    fb_text_hex(&text, timestamp, 8);
-    fb_text_hex(&text, size, 1);
-    return fb_md_keep(m, &text);
+    char id[FB_CODE_ID_ROOM];
+    fb_pe_code_id(timestamp, size, id);
+    return keep(m, id);
 }
 
 void fb_md_identify(struct fb_md *m, struct fb_md_location codeview, struct fb_md_location misc,

@@ -2,7 +2,42 @@
  * worker/analysis/symbols/image.c -- which kind of image it is, and its bytes by RVA.
  */
 #include "symbols/image.h"
+
+#include "base/text.h"
 #include "symbols/image_kinds.h"
+
+static const struct {
+    enum fb_image_kind kind;
+    uint16_t machine;
+    enum fb_arch arch;
+} machines[] = {
+    {FB_IMAGE_PE,  0x014C, FB_X86  },
+    {FB_IMAGE_PE,  0x8664, FB_AMD64},
+    {FB_IMAGE_PE,  0xAA64, FB_ARM64},
+    {FB_IMAGE_PE,  0x01C4, FB_ARM  },
+    {FB_IMAGE_ELF, 3,      FB_X86  },
+    {FB_IMAGE_ELF, 62,     FB_AMD64},
+    {FB_IMAGE_ELF, 183,    FB_ARM64},
+    {FB_IMAGE_ELF, 40,     FB_ARM  },
+};
+
+enum fb_arch fb_image_arch(enum fb_image_kind kind, uint16_t machine)
+{
+    for (size_t i = 0; i < sizeof machines / sizeof *machines; i++)
+        if (machines[i].kind == kind && machines[i].machine == machine)
+            return machines[i].arch;
+    return FB_ARCH_OTHER;
+}
+
+const char *fb_image_text(struct fb_span bytes, struct fb_arena *arena)
+{
+    size_t n = 0;
+    while (n < bytes.n && bytes.p[n] != 0)
+        n++;
+    struct fb_text text = fb_text_open(arena);
+    fb_text_utf8(&text, fb_span_sub(bytes, 0, n));
+    return fb_text_close(&text, arena);
+}
 
 static struct fb_err by_magic(struct fb_image *image, struct fb_arena *arena)
 {
@@ -49,21 +84,27 @@ struct fb_span fb_image_raw(const struct fb_image *image, uint64_t at, size_t ma
     return fb_memory_at(image->memory, image->base + at, max);
 }
 
+static const struct fb_image_section *holding(const struct fb_image_section *v, size_t n,
+                                              uint64_t rva)
+{
+    for (size_t i = 0; i < n; i++)
+        if (rva >= v[i].rva && rva - v[i].rva < v[i].size)
+            return &v[i];
+    return NULL;
+}
+
 const struct fb_image_section *fb_image_section(const struct fb_image *image, uint64_t rva)
 {
-    for (size_t i = 0; i < image->n_sections; i++) {
-        const struct fb_image_section *s = &image->sections[i];
-        if (rva >= s->rva && rva - s->rva < s->size)
-            return s;
-    }
-    return NULL;
+    return holding(image->sections, image->n_sections, rva);
 }
 
 struct fb_span fb_image_at(const struct fb_image *image, uint64_t rva, size_t max)
 {
     if (image->memory != NULL)
         return fb_image_raw(image, rva, max);
-    const struct fb_image_section *s = fb_image_section(image, rva);
+    const struct fb_image_section *s = image->n_loads != 0
+                                           ? holding(image->loads, image->n_loads, rva)
+                                           : fb_image_section(image, rva);
     if (s == NULL && rva < image->headers)
         return fb_span_clip(fb_span_clip(image->file, 0, image->headers), rva, max);
     if (s == NULL)

@@ -18,9 +18,14 @@ struct fb_image_section {
 struct fb_image_part { // size 0: there is none
     uint64_t rva, size;
 };
+struct fb_image_names { // a table of symbols as it stands, and the texts that it points into
+    struct fb_span entries, strings;
+};
 struct fb_image {
     enum fb_image_kind kind;
     enum fb_arch arch;
+    bool big;                       // numbers stand most significant byte first (ELF)
+    uint8_t word;                   // bytes of an address
     struct fb_span file;            // empty: mapped, and read from
     const struct fb_memory *memory; // here,
     fb_addr base;                   // from this address on
@@ -28,11 +33,16 @@ struct fb_image {
     uint64_t size;                  // when mapped
     uint64_t headers;               // bytes of the headers, which are mapped at RVA 0 (PE)
     uint32_t timestamp;             // PE
-    const struct fb_image_section *sections;
+    const struct fb_image_section *sections; // those that are mapped
     size_t n_sections;
+    const struct fb_image_section *loads; // ELF: segments; what of the file is mapped where
+    size_t n_loads;
     struct fb_image_part exports, exceptions, debug; // PE: data directories 0, 3 and 6
     struct fb_image_part eh_frame, eh_frame_hdr;     // by name, in either kind
-    const char *code_id, *debug_id, *debug_file;     // as a dump names them; NULL: none
+    struct fb_image_names symbols, dynamic;          // COFF or .symtab; .dynsym
+    // As a dump names them; NULL: none. An ELF image without a build id has a debug id only,
+    // the one that Breakpad makes of its code.
+    const char *code_id, *debug_id, *debug_file;
 };
 
 /**

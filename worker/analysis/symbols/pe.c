@@ -5,7 +5,7 @@
  */
 #include "symbols/image_kinds.h"
 
-#include "base/text.h"
+#include "build_ids.h"
 
 enum {
     AT_PE_OFFSET = 60,
@@ -17,25 +17,11 @@ enum {
     SECTIONS_MAX = 96 * 16, // the loader's own limit is 96; linkers of objects go beyond
     SYMBOL_SIZE = 18,
     EXECUTE = 0x20000000, // IMAGE_SCN_MEM_EXECUTE
+    DEBUG_ENTRY = 28,
+    DEBUG_ENTRIES_MAX = 64,
+    DEBUG_CODEVIEW = 2, // IMAGE_DEBUG_TYPE_CODEVIEW
+    CODEVIEW_MAX = 4096,
 };
-
-static const struct {
-    uint16_t machine;
-    enum fb_arch arch;
-} machines[] = {
-    {0x014C, FB_X86  },
-    {0x8664, FB_AMD64},
-    {0xAA64, FB_ARM64},
-    {0x01C4, FB_ARM  },
-};
-
-static enum fb_arch arch_of(uint16_t machine)
-{
-    for (size_t i = 0; i < sizeof machines / sizeof *machines; i++)
-        if (machines[i].machine == machine)
-            return machines[i].arch;
-    return FB_ARCH_OTHER;
-}
 
 static struct fb_reader reader_at(const struct fb_image *image, uint64_t at, size_t n)
 {
@@ -59,14 +45,8 @@ static struct fb_span long_name(const struct fb_image *image, struct fb_span nam
 static const char *section_name(const struct fb_image *image, struct fb_span name,
                                 uint64_t strings, struct fb_arena *arena)
 {
-    if (name.n > 0 && name.p[0] == '/')
-        name = long_name(image, name, strings);
-    size_t n = 0;
-    while (n < name.n && name.p[n] != 0)
-        n++;
-    struct fb_text text = fb_text_open(arena);
-    fb_text_utf8(&text, (struct fb_span){name.p, n, name.off});
-    return fb_text_close(&text, arena);
+    bool is_long = name.n > 0 && name.p[0] == '/';
+    return fb_image_text(is_long ? long_name(image, name, strings) : name, arena);
 }
 
 static void read_section(struct fb_image *image, struct fb_reader *r, uint64_t strings,
@@ -122,12 +102,59 @@ static void read_optional(struct fb_image *image, struct fb_reader *r)
 {
     bool plus = fb_read_u16(r) == PE32_PLUS;
     fb_read_skip(r, plus ? 22 : 26);
-    image->preferred_base = fb_read_le(r, plus ? 8 : 4);
+    image->word = plus ? 8 : 4;
+    image->preferred_base = fb_read_le(r, image->word);
     fb_read_skip(r, 24);
     image->size = fb_read_u32(r);
     image->headers = fb_read_u32(r);
     fb_read_skip(r, plus ? 44 : 28); // checksum, subsystem, stack and heap, loader flags
     read_directories(image, r);
+}
+
+/* --- ids ---------------------------------------------------------------------------- */
+
+/* The record that the debug directory names first; a linker that keeps its debug data outside
+ * of what is mapped gives only the place in the file. */
+static struct fb_span codeview_record(const struct fb_image *image)
+{
+    struct fb_reader r = {.in = fb_image_at(image, image->debug.rva, image->debug.size)};
+    size_t n = fb_read_room(&r, DEBUG_ENTRIES_MAX, DEBUG_ENTRY);
+    for (size_t i = 0; i < n; i++) {
+        fb_read_skip(&r, 12);
+        uint32_t type = fb_read_u32(&r);
+        uint32_t size = fb_read_u32(&r);
+        uint32_t rva = fb_read_u32(&r);
+        uint32_t at = fb_read_u32(&r);
+        size_t max = size < CODEVIEW_MAX ? size : CODEVIEW_MAX;
+        if (type == DEBUG_CODEVIEW && rva != 0)
+            return fb_image_at(image, rva, max);
+        if (type == DEBUG_CODEVIEW && image->memory == NULL)
+            return fb_image_raw(image, at, max);
+    }
+    return (struct fb_span){0};
+}
+
+static const char *debug_file_name(struct fb_span name, struct fb_arena *arena)
+{
+    const char *whole = fb_image_text(name, arena);
+    return fb_last_component(whole != NULL && *whole != 0 ? whole : NULL);
+}
+
+static struct fb_err read_ids(struct fb_image *image, struct fb_arena *arena)
+{
+    char id[FB_CODE_ID_ROOM];
+    fb_pe_code_id(image->timestamp, image->size, id);
+    image->code_id = fb_arena_text(arena, id, strlen(id));
+    bool full = image->code_id == NULL;
+    struct fb_codeview record;
+    if (!fb_failed(fb_codeview_read(codeview_record(image), false, &record)) &&
+        record.kind != FB_CODEVIEW_OTHER) {
+        image->debug_file = debug_file_name(record.name, arena);
+        if (record.debug_id[0] != 0)
+            image->debug_id = fb_arena_text(arena, record.debug_id, strlen(record.debug_id));
+        full |= record.debug_id[0] != 0 && image->debug_id == NULL;
+    }
+    return full ? FB_FAIL(LIMIT, "no room for the ids of an image", 0) : FB_NO_ERR;
 }
 
 struct fb_err fb_image_pe(struct fb_image *image, struct fb_arena *arena)
@@ -138,7 +165,7 @@ struct fb_err fb_image_pe(struct fb_image *image, struct fb_arena *arena)
     if (fb_failed(dos.err) || fb_read_u32(&r) != PE_SIGNATURE)
         return FB_FAIL(MALFORMED, "a DOS program, no Windows image", at);
     image->kind = FB_IMAGE_PE;
-    image->arch = arch_of(fb_read_u16(&r));
+    image->arch = fb_image_arch(FB_IMAGE_PE, fb_read_u16(&r));
     size_t n_sections = fb_read_u16(&r);
     image->timestamp = fb_read_u32(&r);
     uint64_t symbols = fb_read_u32(&r);
@@ -151,6 +178,12 @@ struct fb_err fb_image_pe(struct fb_image *image, struct fb_arena *arena)
     if (image->size == 0)
         return FB_FAIL(MALFORMED, "a Windows image without a size", at);
     uint64_t strings = symbols != 0 ? symbols + n_symbols * SYMBOL_SIZE : 0;
-    return read_sections(image, at + FILE_HEADER + optional,
-                         n_sections < SECTIONS_MAX ? n_sections : SECTIONS_MAX, strings, arena);
+    if (strings != 0 && image->memory == NULL) // the loader leaves them in the file
+        image->symbols =
+            (struct fb_image_names){fb_image_raw(image, symbols, n_symbols * SYMBOL_SIZE),
+                                    fb_image_raw(image, strings, SIZE_MAX)};
+    struct fb_err err =
+        read_sections(image, at + FILE_HEADER + optional,
+                      n_sections < SECTIONS_MAX ? n_sections : SECTIONS_MAX, strings, arena);
+    return fb_failed(err) ? err : read_ids(image, arena);
 }

@@ -4,14 +4,17 @@
  * The dump may hold their pages, as full dumps do; that is known from the start. Else whoever
  * holds the symbols may hold the file: each is asked for once, when it is needed.
  */
+#include "symbols/image_names.h"
 #include "unwind/ladder.h"
 
 struct fb_images {
     const struct fb_module *first;
+    struct fb_arena *arena; // for what is remembered
     struct known {
-        bool asked;
+        bool asked, named;
         const struct fb_image *image;
-    } v[]; // one per module
+        const struct fb_image_functions *functions; // when `named`; NULL: none
+    } v[];                                          // one per module
 };
 
 static void map_all(const struct fb_dump *dump, struct fb_arena *arena,
@@ -33,6 +36,7 @@ struct fb_images *fb_images_new(const struct fb_dump *dump, struct fb_arena *are
     if (images == NULL)
         return NULL;
     images->first = dump->modules.v;
+    images->arena = arena;
     map_all(dump, arena, images);
     return images;
 }
@@ -51,6 +55,19 @@ const struct fb_image *fb_code_image(const struct fb_unwinder *w,
     }
     known->asked = true;
     return known->image;
+}
+
+bool fb_code_nearest(const struct fb_unwinder *w, const struct fb_module *module, uint64_t rva,
+                     struct fb_arena *arena, struct fb_symbol *out)
+{
+    const struct fb_image *image = fb_code_image(w, module);
+    if (image == NULL)
+        return false;
+    struct known *known = &w->env->images->v[module - w->env->images->first];
+    if (!known->named)
+        known->functions = fb_image_functions(image, w->env->images->arena);
+    known->named = true;
+    return known->functions != NULL && fb_image_function(known->functions, rva, arena, out);
 }
 
 struct fb_span fb_code_bytes(const struct fb_unwinder *w, fb_addr a, size_t max)

@@ -111,6 +111,12 @@ struct fb_span fb_code_before(const struct fb_unwinder *w, fb_addr a, size_t max
  * there is neither. */
 const struct fb_image *fb_code_image(const struct fb_unwinder *w,
                                      const struct fb_module *module);
+/** What its image itself names at `rva`, or nearest below. @return false: nothing */
+bool fb_code_nearest(const struct fb_unwinder *w, const struct fb_module *module, uint64_t rva,
+                     struct fb_arena *arena, struct fb_symbol *out);
+/** The same, unless unwind data says that it is another function's name. */
+bool fb_code_own_name(const struct fb_unwinder *w, const struct fb_module *module, uint64_t rva,
+                      struct fb_arena *arena, struct fb_symbol *out); // own_name.c
 /** The module that holds `a`, NULL when none does. */
 const struct fb_module *fb_code_module(const struct fb_unwinder *w, fb_addr a);
 /** The call before a return address. */

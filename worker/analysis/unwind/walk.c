@@ -258,12 +258,17 @@ static void name_frame(const struct fb_unwinder *w, struct fb_arena *arena, stru
     f->module = fb_code_module(w, f->lookup);
     if (f->module == NULL)
         name_unloaded(w->env->dump, arena, f);
-    if (f->module == NULL || symbols == NULL ||
-        symbols->state(symbols->self, f->module) == FB_SYMBOLS_MISSING ||
-        !symbols->lookup(symbols->self, f->module, f->lookup - f->module->base, arena, &s))
+    if (f->module == NULL)
+        return;
+    uint64_t rva = f->lookup - f->module->base;
+    bool has =
+        symbols != NULL && symbols->state(symbols->self, f->module) != FB_SYMBOLS_MISSING;
+    if (has ? !symbols->lookup(symbols->self, f->module, rva, arena, &s)
+            : !fb_code_own_name(w, f->module, rva, arena, &s))
         return;
     f->function = s.function;
     f->function_at = f->module->base + s.function_rva;
+    f->nearest = s.nearest;
     f->file = s.file;
     f->line = s.line;
     f->inlines = s.inlines;

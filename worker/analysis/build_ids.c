@@ -1,0 +1,134 @@
+/*
+ * worker/analysis/build_ids.c -- ids of builds read from CodeView records and build ids, and
+ * spelled.
+ */
+#include "build_ids.h"
+
+#include "base/hash.h"
+
+#include <strings.h>
+
+enum { RSDS = 0x53445352, NB10 = 0x3031424E, LEPB = 0x4270454C, GUID_SIZE = 16 };
+
+/* --- spelling ----------------------------------------------------------------------- */
+
+static void put_upper(struct fb_text *text, uint32_t v, int digits)
+{
+    while (digits-- > 0)
+        fb_text_char(text, "0123456789ABCDEF"[v >> (4 * digits) & 15]);
+}
+
+static void print_guid(const uint8_t guid[GUID_SIZE], bool big, uint32_t age,
+                       char out[FB_DEBUG_ID_ROOM])
+{
+    struct fb_reader r = {
+        .in = {guid, GUID_SIZE, 0},
+          .big = big
+    };
+    struct fb_text text = fb_text_over(out, FB_DEBUG_ID_ROOM);
+    put_upper(&text, fb_read_u32(&r), 8);
+    put_upper(&text, fb_read_u16(&r), 4);
+    put_upper(&text, fb_read_u16(&r), 4);
+    for (size_t i = r.at; i < GUID_SIZE; i++)
+        put_upper(&text, guid[i], 2);
+    fb_text_hex(&text, age, 1);
+}
+
+static bool all_zero(struct fb_span bytes)
+{
+    for (size_t i = 0; i < bytes.n; i++)
+        if (bytes.p[i] != 0)
+            return false;
+    return true;
+}
+
+void fb_elf_debug_id(struct fb_span build_id, char out[FB_DEBUG_ID_ROOM])
+{
+    uint8_t guid[GUID_SIZE] = {0};
+    if (build_id.n != 0)
+        memcpy(guid, build_id.p, build_id.n < GUID_SIZE ? build_id.n : GUID_SIZE);
+    out[0] = 0;
+    if (!all_zero(build_id))
+        print_guid(guid, false, 0, out);
+}
+
+void fb_elf_code_id(struct fb_span build_id, char out[FB_CODE_ID_ROOM])
+{
+    fb_hex(build_id.p, build_id.n < FB_BUILD_ID_MAX ? build_id.n : FB_BUILD_ID_MAX, out);
+}
+
+void fb_pe_code_id(uint32_t timestamp, uint64_t size, char out[FB_CODE_ID_ROOM])
+{
+    struct fb_text text = fb_text_over(out, FB_CODE_ID_ROOM);
+    fb_text_hex(&text, timestamp, 8);
+    fb_text_hex(&text, size, 1);
+}
+
+static const char *age_of(const char *debug_id)
+{
+    size_t n = strlen(debug_id);
+    const char *age = debug_id + (n < (size_t)2 * GUID_SIZE ? n : (size_t)2 * GUID_SIZE);
+    while (age[0] == '0' && age[1] != 0)
+        age++;
+    return age;
+}
+
+bool fb_same_debug_id(const char *a, const char *b)
+{
+    return strncasecmp(a, b, (size_t)2 * GUID_SIZE) == 0 &&
+           strcasecmp(age_of(a), age_of(b)) == 0;
+}
+
+/* --- CodeView records --------------------------------------------------------------- */
+
+static void read_rsds(struct fb_reader *r, struct fb_codeview *out)
+{
+    struct fb_span guid = fb_read_bytes(r, GUID_SIZE);
+    uint32_t age = fb_read_u32(r);
+    if (!fb_failed(r->err) && !all_zero(guid))
+        print_guid(guid.p, r->big, age, out->debug_id);
+}
+
+static void read_nb10(struct fb_reader *r, struct fb_codeview *out)
+{
+    fb_read_skip(r, 4); // offset of the debug data: 0 when it is a file
+    struct fb_text text = fb_text_over(out->debug_id, sizeof out->debug_id);
+    put_upper(&text, fb_read_u32(r), 8);
+    fb_text_hex(&text, fb_read_u32(r), 1);
+}
+
+static void read_lepb(struct fb_reader *r, struct fb_codeview *out)
+{
+    out->build_id = fb_read_bytes(r, r->in.n - r->at);
+    if (out->build_id.n == 0 || out->build_id.n > FB_BUILD_ID_MAX)
+        r->err = FB_FAIL(MALFORMED, "a build id of impossible length", r->in.off);
+    else
+        fb_elf_debug_id(out->build_id, out->debug_id);
+}
+
+static const struct {
+    uint32_t signature;
+    enum fb_codeview_kind kind;
+    void (*read)(struct fb_reader *r, struct fb_codeview *out);
+} records[] = {
+    {RSDS, FB_CODEVIEW_PDB70, read_rsds},
+    {NB10, FB_CODEVIEW_PDB20, read_nb10},
+    {LEPB, FB_CODEVIEW_ELF,   read_lepb},
+};
+
+struct fb_err fb_codeview_read(struct fb_span record, bool big, struct fb_codeview *out)
+{
+    struct fb_reader r = {.in = record, .big = big};
+    struct fb_codeview got = {0};
+    uint32_t signature = fb_read_u32(&r);
+    for (size_t i = 0; i < sizeof records / sizeof *records; i++)
+        if (signature == records[i].signature) {
+            got.kind = records[i].kind;
+            records[i].read(&r, &got);
+        }
+    if (fb_failed(r.err))
+        return r.err;
+    got.name = fb_span_clip(record, r.at, UINT64_MAX);
+    *out = got;
+    return FB_NO_ERR;
+}

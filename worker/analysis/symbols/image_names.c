@@ -1,0 +1,256 @@
+/*
+ * worker/analysis/symbols/image_names.c -- functions out of exports and symbol tables, sorted
+ * by address.
+ *
+ * Each table is read twice: how many functions it holds, then which. Names stay where they are
+ * until one is asked for.
+ */
+#include "symbols/image_names.h"
+
+#include "base/sort.h"
+#include "symbols/image_kinds.h"
+
+enum source { SYMBOLS, DYNAMIC, EXPORTS }; // of several names at one place, the first
+struct function {
+    uint32_t rva, size; // size 0: unknown
+    uint32_t name;      // place in the texts of its source; EXPORTS: RVA
+    uint32_t source;
+};
+struct fb_image_functions {
+    const struct fb_image *image;
+    struct function *v;
+    size_t n;
+};
+struct list { // v NULL: only counted
+    const struct fb_image *image;
+    struct function *v;
+    size_t n, cap;
+    const struct fb_image_section *last; // that held a function
+    size_t looks; // at sections; what is beyond FB_IMAGE_LOOKS_MAX, is lost
+};
+
+/* Functions stand together, so that the last section mostly holds the next one as well. */
+static bool is_code(struct list *list, uint64_t rva)
+{
+    const struct fb_image_section *s = list->last;
+    if (s != NULL && rva >= s->rva && rva - s->rva < s->size)
+        return s->executable;
+    if (list->looks > FB_IMAGE_LOOKS_MAX)
+        return false;
+    list->looks += list->image->n_sections;
+    list->last = fb_image_section(list->image, rva);
+    return list->last != NULL && list->last->executable;
+}
+
+static void add(struct list *list, uint64_t rva, uint64_t size, uint64_t name,
+                enum source source)
+{
+    if (rva > UINT32_MAX || name > UINT32_MAX || !is_code(list, rva))
+        return;
+    if (list->v != NULL && list->n < list->cap)
+        list->v[list->n] =
+            (struct function){(uint32_t)rva, size < UINT32_MAX ? (uint32_t)size : UINT32_MAX,
+                              (uint32_t)name, source};
+    list->n++;
+}
+
+/* --- PE ----------------------------------------------------------------------------- */
+
+static uint32_t number(const struct fb_image *image, uint64_t rva, size_t n)
+{
+    struct fb_reader r = {.in = fb_image_at(image, rva, n)};
+    return (uint32_t)fb_read_le(&r, n);
+}
+
+/* What lies among the exports themselves is no code, but the name of a function elsewhere. */
+static bool is_forwarder(const struct fb_image *image, uint32_t rva)
+{
+    return rva >= image->exports.rva && rva - image->exports.rva < image->exports.size;
+}
+
+static void read_exports(const struct fb_image *image, struct list *list)
+{
+    enum { DIRECTORY = 40, COUNTS_AT = 20 };
+    struct fb_reader r = {.in = fb_image_at(image, image->exports.rva, DIRECTORY)};
+    fb_read_skip(&r, COUNTS_AT);
+    uint64_t n_functions = fb_read_u32(&r);
+    uint64_t n_names = fb_read_u32(&r);
+    uint64_t functions = fb_read_u32(&r);
+    uint64_t names = fb_read_u32(&r);
+    uint64_t ordinals = fb_read_u32(&r);
+    if (fb_failed(r.err) || image->exports.size == 0)
+        return;
+    struct fb_reader name = {.in = fb_image_at(image, names, 4 * n_names)};
+    struct fb_reader ordinal = {.in = fb_image_at(image, ordinals, 2 * n_names)};
+    size_t n = fb_read_room(&name, FB_IMAGE_NAMES_MAX, 4);
+    for (size_t i = 0; i < n && !fb_failed(ordinal.err); i++) {
+        uint64_t text = fb_read_u32(&name), place = fb_read_u16(&ordinal);
+        uint32_t rva = place < n_functions ? number(image, functions + 4 * place, 4) : 0;
+        if (rva != 0 && !is_forwarder(image, rva))
+            add(list, rva, 0, text, EXPORTS);
+    }
+}
+
+/* A COFF symbol: name (8) | value | section (2) | type (2) | class (1) | auxiliaries (1). */
+static void read_coff(const struct fb_image *image, struct list *list)
+{
+    enum { SYMBOL = 18, TYPE_FUNCTION = 0x20, EXTERNAL = 2, STATIC = 3 };
+    struct fb_reader r = {.in = image->symbols.entries};
+    size_t n = fb_read_room(&r, FB_IMAGE_NAMES_MAX, SYMBOL);
+    for (size_t i = 0; i < n; i++) {
+        uint64_t at = i * SYMBOL;
+        fb_read_skip(&r, 8);
+        uint64_t value = fb_read_u32(&r);
+        size_t section = fb_read_u16(&r);
+        uint32_t type = fb_read_u16(&r);
+        uint8_t class = fb_read_u8(&r);
+        uint8_t more = fb_read_u8(&r);
+        fb_read_skip(&r, (size_t)more * SYMBOL);
+        i += more;
+        if (type == TYPE_FUNCTION && (class == EXTERNAL || class == STATIC) && section > 0 &&
+            section <= image->n_sections)
+            add(list, image->sections[section - 1].rva + value, 0, at, SYMBOLS);
+    }
+}
+
+/* --- ELF ---------------------------------------------------------------------------- */
+
+struct elf_symbol {
+    uint32_t name;
+    uint8_t info;
+    uint16_t section;
+    uint64_t value, size;
+};
+
+static struct elf_symbol read_elf_symbol(const struct fb_image *image, struct fb_reader *r)
+{
+    bool wide = image->word == 8;
+    struct elf_symbol s = {.name = fb_read_u32(r)};
+    if (!wide) {
+        s.value = fb_read_u32(r);
+        s.size = fb_read_u32(r);
+    }
+    s.info = fb_read_u8(r);
+    fb_read_skip(r, 1);
+    s.section = fb_read_u16(r);
+    if (wide) {
+        s.value = fb_read_u64(r);
+        s.size = fb_read_u64(r);
+    }
+    return s;
+}
+
+static void read_elf(const struct fb_image *image, const struct fb_image_names *names,
+                     enum source source, struct list *list)
+{
+    enum { SYMBOL_32 = 16, SYMBOL_64 = 24, TYPE = 15, FUNCTION = 2, GNU_IFUNC = 10 };
+    struct fb_reader r = {.in = names->entries, .big = image->big};
+    size_t n = fb_read_room(&r, FB_IMAGE_NAMES_MAX, image->word == 8 ? SYMBOL_64 : SYMBOL_32);
+    for (size_t i = 0; i < n; i++) {
+        struct elf_symbol s = read_elf_symbol(image, &r);
+        int type = s.info & TYPE;
+        uint64_t thumb = image->arch == FB_ARM ? s.value & 1 : 0;
+        if ((type == FUNCTION || type == GNU_IFUNC) && s.section != 0)
+            add(list, s.value - thumb - image->preferred_base, s.size, s.name, source);
+    }
+}
+
+/* --- all of them -------------------------------------------------------------------- */
+
+static void read_all(const struct fb_image *image, struct list *list)
+{
+    if (image->kind == FB_IMAGE_PE) {
+        read_coff(image, list);
+        read_exports(image, list);
+    } else {
+        read_elf(image, &image->symbols, SYMBOLS, list);
+        read_elf(image, &image->dynamic, DYNAMIC, list);
+    }
+}
+
+static int compare(uint32_t a, uint32_t b) { return (a > b) - (a < b); }
+
+static int by_place(const void *a, const void *b)
+{
+    const struct function *x = a, *y = b;
+    int order = compare(x->rva, y->rva);
+    if (order == 0)
+        order = compare(x->source, y->source);
+    return order != 0 ? order : compare(x->name, y->name);
+}
+
+const struct fb_image_functions *fb_image_functions(const struct fb_image *image,
+                                                    struct fb_arena *arena)
+{
+    struct list list = {.image = image};
+    read_all(image, &list);
+    size_t room = (arena->cap - arena->used) / 8 / sizeof *list.v;
+    if (list.n == 0 || list.n > room)
+        return NULL;
+    struct fb_image_functions *made = FB_NEW(arena, struct fb_image_functions, 1);
+    struct function *v = FB_RAW(arena, struct function, list.n);
+    if (made == NULL || v == NULL)
+        return NULL;
+    list = (struct list){.image = image, .v = v, .cap = list.n};
+    read_all(image, &list);
+    fb_sort(list.v, list.n, sizeof *list.v, by_place);
+    *made = (struct fb_image_functions){image, list.v, list.n};
+    return made;
+}
+
+/* --- look-up ------------------------------------------------------------------------ */
+
+static const struct function *nearest(const struct fb_image_functions *f, uint64_t rva)
+{
+    size_t from = 0, to = f->n;
+    while (from < to) {
+        size_t middle = from + ((to - from) / 2);
+        if (f->v[middle].rva <= rva)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    while (from > 1 && f->v[from - 2].rva == f->v[from - 1].rva)
+        from--;
+    return from > 0 ? &f->v[from - 1] : NULL;
+}
+
+static struct fb_span coff_name(const struct fb_image *image, uint32_t at)
+{
+    struct fb_reader r = {.in = fb_span_sub(image->symbols.entries, at, 8)};
+    uint32_t zero = fb_read_u32(&r), place = fb_read_u32(&r);
+    struct fb_span name =
+        zero != 0 ? r.in : fb_span_clip(image->symbols.strings, place, FB_IMAGE_NAME_MAX);
+    bool decorated = image->arch == FB_X86 && name.n > 1 && name.p[0] == '_';
+    return decorated ? fb_span_sub(name, 1, name.n - 1) : name; // as C functions are on x86
+}
+
+static struct fb_span name_of(const struct fb_image *image, const struct function *f)
+{
+    if (f->source == EXPORTS)
+        return fb_image_at(image, f->name, FB_IMAGE_NAME_MAX);
+    if (image->kind == FB_IMAGE_PE)
+        return coff_name(image, f->name);
+    const struct fb_image_names *names =
+        f->source == DYNAMIC ? &image->dynamic : &image->symbols;
+    return fb_span_clip(names->strings, f->name, FB_IMAGE_NAME_MAX);
+}
+
+bool fb_image_function(const struct fb_image_functions *functions, uint64_t rva,
+                       struct fb_arena *arena, struct fb_symbol *out)
+{
+    const struct fb_image *image = functions->image;
+    const struct function *f = nearest(functions, rva);
+    if (f == NULL)
+        return false;
+    uint64_t reach = f->size != 0 ? f->size : FB_IMAGE_NAME_REACH;
+    if (rva - f->rva >= reach ||
+        fb_image_section(image, rva) != fb_image_section(image, f->rva))
+        return false;
+    const char *name = fb_image_text(name_of(image, f), arena);
+    if (name == NULL || *name == 0)
+        return false;
+    *out =
+        (struct fb_symbol){.function = name, .function_rva = f->rva, .nearest = f->size == 0};
+    return true;
+}
