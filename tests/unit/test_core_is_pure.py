@@ -15,6 +15,8 @@ LIBRARIES = ["libfb_base.a", "libfb_core.a"]
 
 ALLOWED = re.compile("|".join([
     "cs_[a-z0-9_]+",                                            # Capstone, whose handle comes in
+    "(rust_demangle|cplus_demangle_v3)_callback",               # libiberty, which prints where we say,
+    "_?setjmp|longjmp|__longjmp_chk",                           # and the way out of it
     "mem(cpy|move|set|cmp|chr|rchr|mem)",
     "str(len|nlen|cmp|ncmp|chr|rchr|str|spn|cspn|pbrk|casecmp|ncasecmp)",
     "v?snprintf",

@@ -41,6 +41,8 @@ static struct {
     {"linux-not-crashed-a.dmp",
      "libbreakpad makes no frames: the code at ip returns to its own caller first, which "
      "returns to what both have",                                                              0},
+    {"win-stack_exhaustion.dmp",
+     "_chkstk makes no frame: its `ret` stands behind ip, and who has called it comes first",  0},
 };
 
 static const char *corpus;

@@ -122,7 +122,7 @@ static void stacks_in_both_byte_orders(void)
         fb_arena_reset(&arena);
         dump_with_stack(&d, rows[i].arch, rows[i].big);
         reading_of(&got, dumpgen_end(&d));
-        struct fb_walk_env env = {&got.dump, NULL, 0, NULL, NULL};
+        struct fb_walk_env env = {.dump = &got.dump};
         const struct fb_thread *thread = &got.dump.threads.v[0];
         struct fb_stack stack = {0};
         CHECK(rows[i].name,

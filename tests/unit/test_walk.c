@@ -428,14 +428,28 @@ static const struct row rows[] = {
      .os = FB_LINUX,
      .ip = 0x400010,
      .sp = AT64(0),
-     .stack = {{0, 0x401010}, {5, 0x5010CC}},
+     .stack = {{1, 0x401010}, {7, 0x5010CC}},
      .want = "400010 context, 401010 scan, 5010cc scan: " NONE},
+    {.name = "one where a call puts it is better",
+     .arch = FB_AMD64,
+     .os = FB_LINUX,
+     .ip = 0x400010,
+     .sp = AT64(0),
+     .stack = {{2, 0x401010}, {5, 0x501010}},
+     .want = "400010 context, 501010 scan: " NONE},
+    {.name = "home of arguments holds none",
+     .arch = FB_AMD64,
+     .os = FB_WINDOWS,
+     .ip = 0,
+     .sp = AT64(0),
+     .stack = {{0, 0x401010}, {3, 0x501010}, {7, 0x501020}},
+     .want = "0 context, 401010 bad_call, 501020 scan: " NONE},
     {.name = "saved fp below the return address",
      .arch = FB_AMD64,
      .os = FB_LINUX,
      .ip = 0x400010,
      .sp = AT64(0),
-     .stack = {{1, AT64(6)}, {2, 0x401010}, {3, 0x501090}, {7, 0x501010}},
+     .stack = {{2, AT64(6)}, {3, 0x401010}, {4, 0x501090}, {7, 0x501010}},
      .want = "400010 context, 401010 scan, 501010 frame_pointer: " END},
     {.name = "data is no code",
      .arch = FB_AMD64,
@@ -453,11 +467,11 @@ static const struct row rows[] = {
      .fp = AT64(0),
      .stack = {{0, AT64(1)},
                {1, 0x401010},
-               {2, 0x401020},
-               {3, 0x401030},
-               {4, 0x401040},
-               {5, 0x401050},
-               {6, 0x401060}},
+               {3, 0x401020},
+               {5, 0x401030},
+               {7, 0x401040},
+               {9, 0x401050},
+               {11, 0x401060}},
      .want = "400010 context, 401010 frame_pointer, 401020 scan, 401030 scan, 401040 scan, "
              "401050 scan: only guesses are left"},
     {.name = "guesses alone go on",
@@ -475,10 +489,10 @@ static const struct row rows[] = {
      .sp = AT64(0),
      .stack = {{0, 0x401010},
                {1, 0x4010CC},
-               {2, 0x4011CC},
-               {3, 0x4012CC},
-               {4, 0x4013CC},
-               {5, 0x4014CC}},
+               {3, 0x4011CC},
+               {5, 0x4012CC},
+               {7, 0x4013CC},
+               {9, 0x4014CC}},
      .want = "0 context, 401010 bad_call, 4010cc scan, 4011cc scan, 4012cc scan, 4013cc scan, "
              "4014cc scan: " NONE},
     {.name = "symbols: a pointer to a function",
@@ -522,7 +536,7 @@ static const struct row rows[] = {
      .arch = FB_ARCH_OTHER,
      .os = FB_LINUX,
      .ip = 0x400010,
-     .want = ": no method for this processor"                                                                                       },
+     .want = ": no method for this processor"                                                                                          },
 };
 
 /* --- making it so ------------------------------------------------------------------- */
@@ -594,7 +608,7 @@ static struct fb_err walk_row(const struct row *row, struct fb_arena *arena,
                               struct fb_stack *out)
 {
     struct fb_dump dump = dump_of(row);
-    struct fb_walk_env env = {&dump, row->with_symbols ? &symbols : NULL, 0, NULL, NULL};
+    struct fb_walk_env env = {.dump = &dump, .symbols = row->with_symbols ? &symbols : NULL};
     struct fb_thread thread = thread_of(row);
     struct fb_regs regs = regs_of(row);
     memset(bytes, 0, sizeof bytes);
@@ -698,7 +712,7 @@ static void registers_are_kept(uint8_t *room)
         struct fb_arena arena = {.base = room, .cap = ROOM};
         struct fb_stack s = {0};
         struct fb_dump dump = dump_of(&row);
-        struct fb_walk_env env = {&dump, NULL, 0, NULL, NULL};
+        struct fb_walk_env env = {.dump = &dump};
         struct fb_thread thread = thread_of(&row);
         struct fb_regs regs = regs_of(&row);
         fb_reg_set(&regs, FB_RBX, 1);
@@ -721,7 +735,7 @@ static void walk_bytes(const struct row *row, size_t cap, uint8_t *room, struct 
 {
     struct fb_arena arena = {.base = room, .cap = cap};
     struct fb_dump dump = dump_of(row);
-    struct fb_walk_env env = {&dump, row->with_symbols ? &symbols : NULL, 0, NULL, NULL};
+    struct fb_walk_env env = {.dump = &dump, .symbols = row->with_symbols ? &symbols : NULL};
     struct fb_thread thread = thread_of(row);
     struct fb_regs regs = regs_of(row);
     *err = fb_walk(&env, &thread, &regs, &arena, s);

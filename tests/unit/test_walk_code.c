@@ -19,6 +19,7 @@ enum {
     LIKELY = 0x402010,
     PROVED = 0x403007,
     REFUTED = 0x404008,
+    CALLER = 0x405005, // behind a call of the code's first instruction
     STACK = 0x10000,
     STACK_SIZE = 4096,
     WORDS = 10,
@@ -264,11 +265,32 @@ static const struct row rows[] = {
     {"nobody says, and nothing is proved", FB_X86,
      .code = "6a 01 6a 02 ff d0 c3",
      .stack = {{0, LIKELY}}},
+    // push rbx; sub rsp,0x20; call q; > int3; q: jmp q
+    {"from the entry, by who has called it", FB_AMD64,
+     .code = "53 48 83 ec 20 e8 01 00 00 00 cc eb fe",
+     .at = 10, .stack = {{4, 0x77}, {5, CALLER}}, .sp = AT64(6), .caller_bx = BX},
+    // push rbx; sub rsp,0x20; xor ebx,ebx; call q; > int3; q: jmp q
+    {"a stale call of it", FB_AMD64,
+     .code = "53 48 83 ec 20 31 db e8 01 00 00 00 cc eb fe",
+     .at = 12, .stack = {{1, CALLER}, {4, 0x77}, {5, CALLER}, {9, CALLER}}, .sp = AT64(6), .caller_bx = 0x77},
+    // push ebp; mov ebp,esp; push ebx; sub esp,0x10; call q; > int3; q: jmp q
+    {"from the entry, by who has called it", FB_X86,
+     .code = "55 89 e5 53 83 ec 10 e8 01 00 00 00 cc eb fe",
+     .at = 12, .stack = {{4, 0x77}, {5, AT32(9)}, {6, CALLER}}, .sp = AT32(7), .caller_bx = BX, .caller_bp = AT32(9)},
+    // push rbx; sub rsp,rax; call q; > int3; q: jmp q
+    {"sp is lost on the way from the entry", FB_AMD64,
+     .code = "53 48 29 c4 e8 01 00 00 00 cc eb fe",
+     .at = 9, .stack = {{4, 0x77}, {5, CALLER}}},
+    // jmp 1f; push rbx; > nop; 1: ret
+    {"the entry does not lead there", FB_AMD64,
+     .code = "eb 02 53 90 c3",
+     .at = 3, .stack = {{1, CALLER}}},
 };
 /* clang-format on */
 
 static uint8_t code[CODE_MAX], stack[STACK_SIZE];
-static const uint8_t call[PROVED & 0xF] = {0x90, 0x90, 0xE8}, no_call[16];
+static const uint8_t call[PROVED & 0xF] = {0x90, 0x90, 0xE8}, no_call[16],
+                                   caller[] = {0xE8, 0xFB, 0xBF, 0xFF, 0xFF}; // -0x4005
 static size_t handles[FB_ARCH_OTHER];
 static size_t *allowed; // in all walks together; NULL: whatever a walk may
 
@@ -295,6 +317,7 @@ static void walk_code(const struct row *row, size_t n, struct fb_arena *arena,
         {CODE,          {code, n, 0}                },
         {PROVED & ~0xF, {call, sizeof call, 0}      },
         {REFUTED - 8,   {no_call, sizeof no_call, 0}},
+        {CALLER - 5,    {caller, sizeof caller, 0}  },
     };
     struct fb_dump dump = {
         .system = {.arch = row->arch, .os = FB_LINUX},
@@ -369,7 +392,7 @@ static void limits(uint8_t *room)
 /* Callees are asked what they pop: that counts as well. */
 static void callees_count(uint8_t *room)
 {
-    enum { CALLS = 16, CALL_SIZE = 5, CALLEE = CALLS * CALL_SIZE + 1, NOPS = 60 };
+    enum { CALLS = 20, CALL_SIZE = 5, CALLEE = CALLS * CALL_SIZE + 1, NOPS = 60 };
     struct row row = {.name = "callees", .arch = FB_X86, .stack = {{0, LIKELY}}};
     for (size_t calls = 1; calls <= CALLS; calls += CALLS - 1) {
         struct fb_arena arena = {.base = room, .cap = ROOM};

@@ -45,10 +45,15 @@ struct fb_frame {
     enum fb_trust trust;
     const char *method; // literal: "context", "frame_pointer", "scan", "leaf" ...
     bool exact;         // `resume` is where the thread stood, not where a call returns to
+    // x86, where a return may take arguments off the stack: how many bytes it has, so that sp
+    // is above them; or that nobody has looked at it, so that sp may be below some.
+    unsigned popped;
+    bool unpopped;
     const struct fb_module *module;            // NULL when in none
     const struct fb_unloaded *const *unloaded; // all that match, when module is NULL
     size_t n_unloaded;
-    const char *function; // as the symbols say; NULL without symbols
+    const char *function; // as the symbols say, demangled; NULL without symbols
+    const char *mangled;  // as they say it, when that is another text; NULL
     fb_addr function_at;  // address of its first byte
     bool nearest;         // a guess: the nearest function below that the image itself names
     const char *file;

@@ -112,10 +112,14 @@ struct fb_err fb_analyze(const struct fb_analyze_input *in, struct fb_arena *are
         return err;
     enum fb_arch arch = a->dump.system.arch;
     size_t instructions = INSTRUCTIONS_MAX;
-    struct fb_walk_env env = {&a->dump, in->symbols,
-                              arch < FB_ARCH_OTHER ? in->capstone[arch] : 0, &instructions,
-                              fb_images_new(&a->dump, arena)};
+    struct fb_walk_env env = {.dump = &a->dump,
+                              .symbols = in->symbols,
+                              .capstone = arch < FB_ARCH_OTHER ? in->capstone[arch] : 0,
+                              .instructions = &instructions,
+                              .images = fb_images_new(&a->dump, arena),
+                              .notes = &a->notes};
     err = walk_all(&env, arena, a);
+    fb_images_close(env.images, arena);
     if (!fb_failed(err))
         err = fb_judge(a, env.capstone, arena);
     if (!fb_failed(err))

@@ -211,6 +211,8 @@ static void put_frame(const struct fb_json_document *d, size_t index, const stru
     put_source(d, f);
     fb_json_bool(d->t, "missing_symbols",
                  f->module != NULL && symbols_of(d, f->module) == FB_SYMBOLS_MISSING);
+    if (f->mangled != NULL)
+        fb_json_string(d->t, "mangled", f->mangled);
     fb_json_string(d->t, "method", f->method);
     fb_json_bool(d->t, "in_app", f->in_app);
     fb_json_string(d->t, "class", fb_frame_class_name(f->class));

@@ -77,10 +77,17 @@ static struct fb_call x86_call(enum fb_arch arch, const uint8_t *end, size_t n, 
     return (struct fb_call){FB_CALL_THROUGH, arch == FB_X86 ? d : relative(arch, address, d)};
 }
 
+enum { BL = 0x25 }; // the six highest bits
+static fb_addr branch_target(fb_addr from, uint32_t word)
+{
+    uint64_t sign = UINT64_C(1) << 27;
+    return from + ((((uint64_t)word << 2 & (2 * sign - 1)) ^ sign) - sign);
+}
+
+/* Of ARM64, others than BL. */
 static bool arm64_call(uint32_t word)
 {
-    return (word & 0xFC000000) == 0x94000000 || // BL
-           (word & 0xFFFFFC1F) == 0xD63F0000 || // BLR
+    return (word & 0xFFFFFC1F) == 0xD63F0000 || // BLR
            (word & 0xFEFFF800) == 0xD63F0800;   // BLRAA, BLRAB, BLRAAZ, BLRABZ
 }
 
@@ -118,8 +125,12 @@ struct fb_call fb_disasm_call_before(enum fb_arch arch, struct fb_span before, f
     if (arch == FB_X86 || arch == FB_AMD64)
         return x86_call(arch, end, n, address);
     bool called = false;
-    if (arch == FB_ARM64 && n >= 4)
-        called = arm64_call(le(end - 4, 4));
+    if (arch == FB_ARM64 && n >= 4) {
+        uint32_t word = le(end - 4, 4);
+        if (word >> 26 == BL)
+            return (struct fb_call){FB_CALL_DIRECT, branch_target(address - 4, word)};
+        called = arm64_call(word);
+    }
     if (arch == FB_ARM) // walkers may have cleared the Thumb bit
         called = (!thumb && n >= 4 && arm_call(le(end - 4, 4))) || thumb_call(end, n);
     return arm_call_or_none(called, n);

@@ -77,8 +77,8 @@ enum fb_step_kind {
     FB_STEP_OTHER, // nothing but `writes`
     FB_STEP_SET,   // to = from + constant
     FB_STEP_MASK,  // to = from & constant
-    FB_STEP_LOAD,  // to = [from + constant]
-    FB_STEP_STORE, // [to + constant] = from
+    FB_STEP_LOAD,  // to = [from + constant], second the word behind; then from += update
+    FB_STEP_STORE, // [to + constant] = from, the word behind = second; then to += update
     FB_STEP_PUSH,  // `constant` words, the last of them `from`
     FB_STEP_POP,   // `constant` words, the first of them into `to`
     FB_STEP_ENTER, // room for `constant` bytes
@@ -86,19 +86,19 @@ enum fb_step_kind {
     FB_STEP_CALL,
     FB_STEP_JUMP,
     FB_STEP_BRANCH, // on a condition
-    FB_STEP_RETURN, // and `constant` bytes of arguments are gone
+    FB_STEP_RETURN, // and `constant` bytes of arguments are gone; ARM64: to `from`
     FB_STEP_END     // the code does not go on, or nobody knows where
 };
 struct fb_step {
     enum fb_step_kind kind;
     uint8_t length;
-    int to, from;
-    int64_t constant;
+    int to, from, second;
+    int64_t constant, update;
     bool target_known;
     fb_addr target;
     uint64_t writes; // as in struct fb_insn
 };
-/** Like fb_disasm, for x86 and x64 only, and without text and addresses. */
+/** Like fb_disasm, for x86, x64 and ARM64 only, and without text and addresses. */
 bool fb_disasm_step(size_t handle, enum fb_arch arch, struct fb_span code, fb_addr address,
                     struct fb_step *out);
 
@@ -116,5 +116,5 @@ struct fb_call {
 };
 enum { FB_CALL_MAX = 7 }; // bytes that are asked for, at most
 /** The call that `before` ends with, the bytes that end at `address` (which for Thumb code is
- * odd). Targets are told for x86 and x64 only. */
+ * odd). Targets are told for x86, x64 and ARM64 only. */
 struct fb_call fb_disasm_call_before(enum fb_arch arch, struct fb_span before, fb_addr address);

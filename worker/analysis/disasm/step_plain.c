@@ -321,7 +321,7 @@ bool fb_step_plain(enum fb_arch arch, struct fb_span code, fb_addr address, stru
     if (fb_failed(p.r.err))
         return false;
     struct fb_step step = {
-        .length = (uint8_t)p.r.at, .to = -1, .from = -1, .writes = writes_of(&p)};
+        .length = (uint8_t)p.r.at, .to = -1, .from = -1, .second = -1, .writes = writes_of(&p)};
     if (!apply(&p, address, &step))
         return false;
     *out = step;

@@ -1,6 +1,6 @@
 /*
- * worker/analysis/disasm/step_plain.h -- the two halves of fb_disasm_step for x86 and x64: the
- * quick one, and Capstone.
+ * worker/analysis/disasm/step_plain.h -- the parts of fb_disasm_step: for x86 and x64 the quick
+ * one, and Capstone; and the one for ARM64.
  */
 #pragma once
 #include "disasm/insn.h"
@@ -11,3 +11,5 @@ bool fb_step_plain(enum fb_arch arch, struct fb_span code, fb_addr address,
 /** What Capstone says. @return false: it knows no such instruction, or the handle is 0 */
 bool fb_step_capstone(size_t handle, enum fb_arch arch, struct fb_span code, fb_addr address,
                       struct fb_step *out);
+/** What fb_disasm_step says of ARM64. @return false: no such instruction */
+bool fb_step_arm64(struct fb_span code, fb_addr address, struct fb_step *out);

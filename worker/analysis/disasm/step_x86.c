@@ -162,6 +162,8 @@ bool fb_disasm_step(size_t handle, enum fb_arch arch, struct fb_span code, fb_ad
                     struct fb_step *out)
 {
     bool ours = arch == FB_X86 || arch == FB_AMD64;
+    if (arch == FB_ARM64)
+        return fb_step_arm64(code, address, out);
     return ours && (fb_step_plain(arch, code, address, out) ||
                     fb_step_capstone(handle, arch, code, address, out));
 }
@@ -183,7 +185,7 @@ bool fb_step_capstone(size_t handle, enum fb_arch arch, struct fb_span code, fb_
                      arch == FB_X86 ? sizeof(uint32_t) : sizeof(uint64_t), arch};
     fb_insn_x86(handle, arch, &cs, &none, &insn);
     *out = (struct fb_step){
-        .length = (uint8_t)cs.size, .to = -1, .from = -1, .writes = insn.writes};
+        .length = (uint8_t)cs.size, .to = -1, .from = -1, .second = -1, .writes = insn.writes};
     classify(&f, &insn, out);
     return true;
 }

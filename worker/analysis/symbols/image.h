@@ -38,6 +38,7 @@ struct fb_image {
     const struct fb_image_section *loads; // ELF: segments; what of the file is mapped where
     size_t n_loads;
     struct fb_image_part exports, exceptions, debug; // PE: data directories 0, 3 and 6
+    struct fb_image_part imports; // and 12: where the addresses of imported functions lie
     struct fb_image_part eh_frame, eh_frame_hdr;     // by name, in either kind
     struct fb_image_names symbols, dynamic;          // COFF or .symtab; .dynsym
     // As a dump names them; NULL: none. An ELF image without a build id has a debug id only,

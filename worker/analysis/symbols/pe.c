@@ -96,6 +96,7 @@ static void read_directories(struct fb_image *image, struct fb_reader *r)
     image->exports = part[0];
     image->exceptions = part[3];
     image->debug = part[6];
+    image->imports = part[12];
 }
 
 static void read_optional(struct fb_image *image, struct fb_reader *r)

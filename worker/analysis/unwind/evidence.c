@@ -40,6 +40,29 @@ fb_addr fb_code_address(const struct fb_unwinder *w, uint64_t word)
     return fb_code_module(w, plain) != NULL ? plain : word;
 }
 
+static bool begins(const char *path, const char *lower)
+{
+    for (; *lower != 0; path++, lower++) {
+        char c = *path >= 'A' && *path <= 'Z' ? (char)(*path - 'A' + 'a') : *path;
+        if (c != *lower)
+            return false;
+    }
+    return true;
+}
+
+bool fb_of_system(const struct fb_module *module)
+{
+    static const char *const folders[] = {":\\windows\\", "/lib", "/usr/lib", "/system/",
+                                          "/apex/"};
+    const char *path = module != NULL && module->path != NULL ? module->path : "";
+    if (path[0] != 0 && path[0] != '/')
+        path++; // the drive
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+        if (begins(path, folders[i]))
+            return true;
+    return false;
+}
+
 /* The function at `a`, whose name is not kept. @return false: no symbol */
 static bool function_at(const struct fb_unwinder *w, const struct fb_module *module, fb_addr a,
                         uint64_t *start)
@@ -58,6 +81,19 @@ static bool has_symbols(const struct fb_unwinder *w, const struct fb_module *mod
 {
     const struct fb_symbols *symbols = w->env->symbols;
     return symbols != NULL && symbols->state(symbols->self, module) == FB_SYMBOLS_LOADED;
+}
+
+bool fb_function_entry(const struct fb_unwinder *w, fb_addr a, fb_addr *out)
+{
+    const struct fb_module *module = fb_code_module(w, a);
+    fb_addr begin, end;
+    uint64_t rva;
+    if (fb_pdata_x64_function(w, a, &begin, &end, out))
+        return true;
+    if (module == NULL || !has_symbols(w, module) || !function_at(w, module, a, &rva))
+        return false;
+    *out = module->base + rva;
+    return true;
 }
 
 bool fb_other_function(const struct fb_unwinder *w, fb_addr a, fb_addr b)
@@ -106,6 +142,14 @@ enum fb_evidence fb_return_evidence(const struct fb_unwinder *w, uint64_t word)
     if (call == FB_CALL_NONE || (module != NULL && symbols_refute(w, module, a, proved)))
         return FB_EVIDENCE_NONE;
     return proved ? FB_EVIDENCE_PROVED : FB_EVIDENCE_LIKELY;
+}
+
+struct fb_regs fb_regs_in_call(const struct fb_unwinder *w, const struct fb_frame *frame)
+{
+    struct fb_regs regs = frame->regs;
+    if (fb_reg_known(&regs, w->names->sp))
+        regs.v[w->names->sp] -= frame->popped;
+    return regs;
 }
 
 bool fb_in_stack(const struct fb_unwinder *w, fb_addr a)

@@ -20,7 +20,7 @@ static bool read_record(const struct fb_unwinder *w, fb_addr at, struct record *
 }
 
 /* Windows x64 keeps no chain: rbp is a register like others there, so 0 ends nothing, and only
- * a return address that is one can be believed. */
+ * a return address that is one can be believed. What belongs to the system never has one. */
 static bool keeps_chain(const struct fb_dump *dump)
 {
     return dump->system.arch != FB_AMD64 || dump->system.os != FB_WINDOWS;
@@ -51,6 +51,21 @@ static void set_fp(const struct fb_unwinder *w, struct fb_regs *caller, int fp, 
         caller->valid &= ~(UINT64_C(1) << fp);
 }
 
+/* Folklore: gcc, when it aligns a frame, keeps the record together by a copy of the return
+ * address; where the call has put it, a word that is saved below the record tells. */
+static fb_addr aligned_from(const struct fb_unwinder *w, fb_addr at, uint64_t ra)
+{
+    enum { SAVED_BELOW = 4, ALIGNMENT_MAX = 128 };
+    size_t word = w->names->word;
+    for (size_t i = 1; i <= SAVED_BELOW; i++) {
+        uint64_t sp, copied;
+        if (fb_stack_word(w, at - i * word, &sp) && sp > at + 2 * word &&
+            sp - at <= ALIGNMENT_MAX && fb_stack_word(w, sp - word, &copied) && copied == ra)
+            return sp;
+    }
+    return 0;
+}
+
 static bool follow(const struct fb_unwinder *w, const struct fb_frame *callee, int fp,
                    fb_addr at, struct fb_regs *caller)
 {
@@ -59,11 +74,13 @@ static bool follow(const struct fb_unwinder *w, const struct fb_frame *callee, i
         return false;
     bool chained = callee->trust == FB_TRUST_FRAME_POINTER && keeps_chain(w->env->dump);
     bool ends = chained && r.ra == 0;
-    if (!ends && !believable(w, at, &r))
+    if (!ends && (!believable(w, at, &r) ||
+                  fb_call_fits(w, fb_code_address(w, r.ra), callee) == FB_FIT_REFUTED))
         return false;
     *caller = callee->regs;
     fb_reg_set(caller, w->names->ip, ends ? 0 : fb_code_address(w, r.ra));
-    fb_reg_set(caller, w->names->sp, at + 2 * w->names->word);
+    fb_addr sp = aligned_from(w, at, r.ra);
+    fb_reg_set(caller, w->names->sp, sp != 0 ? sp : at + 2 * w->names->word);
     set_fp(w, caller, fp, at, r.fp);
     return true;
 }
@@ -85,6 +102,8 @@ static bool follow_register(const struct fb_unwinder *w, const struct fb_frame *
 bool fb_unwind_fp(const struct fb_unwinder *w, const struct fb_frame *callee,
                   struct fb_caller *caller)
 {
+    if (!keeps_chain(w->env->dump) && fb_of_system(fb_code_module(w, callee->lookup)))
+        return false;
     return follow_register(w, callee, w->names->fp, &caller->regs);
 }
 

@@ -7,15 +7,42 @@
 #include "symbols/image_names.h"
 #include "unwind/ladder.h"
 
+enum {
+    TABLES_MAX = 4 * 1024 * 1024, // bytes of the tables of FDEs that we make
+    TABLES_SHARE = 16,            // and this part of what the arena holds
+    ENTRIES_MAX = 1 << 20         // looked at to make them
+};
+
 struct fb_images {
     const struct fb_module *first;
-    struct fb_arena *arena; // for what is remembered
+    struct fb_arena *arena; // for what is remembered,
+    struct fb_arena tables; // and for what is met during a walk, whose arena forgets it
+    size_t entries;
     struct known {
-        bool asked, named;
+        bool asked, indexed, odd, named;
         const struct fb_image *image;
+        struct fb_eh_index fdes;
         const struct fb_image_functions *functions; // when `named`; NULL: none
     } v[];                                          // one per module
 };
+
+/* From the end of the arena, so that what is not needed of it costs nobody anything. */
+static struct fb_arena room_for_tables(struct fb_arena *arena)
+{
+    size_t room = (arena->cap - arena->used) / TABLES_SHARE;
+    room = room < TABLES_MAX ? room : TABLES_MAX;
+    arena->cap -= room;
+    return (struct fb_arena){.base = arena->base + arena->cap, .cap = room};
+}
+
+void fb_images_close(struct fb_images *images, struct fb_arena *arena)
+{
+    if (images == NULL)
+        return;
+    fb_arena_reset(&images->tables);
+    arena->cap += images->tables.cap;
+    images->tables.cap = 0;
+}
 
 static void map_all(const struct fb_dump *dump, struct fb_arena *arena,
                     struct fb_images *images)
@@ -36,8 +63,10 @@ struct fb_images *fb_images_new(const struct fb_dump *dump, struct fb_arena *are
     if (images == NULL)
         return NULL;
     images->first = dump->modules.v;
+    images->entries = ENTRIES_MAX;
     images->arena = arena;
     map_all(dump, arena, images);
+    images->tables = room_for_tables(arena);
     return images;
 }
 
@@ -55,6 +84,30 @@ const struct fb_image *fb_code_image(const struct fb_unwinder *w,
     }
     known->asked = true;
     return known->image;
+}
+
+void fb_code_odd(const struct fb_unwinder *w, const struct fb_module *module, const char *what)
+{
+    struct known *known = &w->env->images->v[module - w->env->images->first];
+    if (!known->odd && w->env->notes != NULL)
+        fb_note(w->env->notes, FB_NOTE_BAD_ITEM, what, FB_NOWHERE);
+    known->odd = true;
+}
+
+const struct fb_eh_index *fb_code_fdes(const struct fb_unwinder *w,
+                                       const struct fb_module *module)
+{
+    const struct fb_image *image = fb_code_image(w, module);
+    if (image == NULL)
+        return NULL;
+    struct fb_images *images = w->env->images;
+    struct known *known = &images->v[module - images->first];
+    if (!known->indexed)
+        (void)fb_eh_index(image, &images->entries, &images->tables, &known->fdes);
+    known->indexed = true;
+    if (known->fdes.odd != NULL)
+        fb_code_odd(w, module, known->fdes.odd);
+    return known->fdes.n != 0 ? &known->fdes : NULL;
 }
 
 bool fb_code_nearest(const struct fb_unwinder *w, const struct fb_module *module, uint64_t rva,
@@ -83,8 +136,24 @@ struct fb_span fb_code_bytes(const struct fb_unwinder *w, fb_addr a, size_t max)
     return in_file.n > there.n ? in_file : there;
 }
 
+struct fb_span fb_code_viewed(const struct fb_unwinder *w, struct fb_code_view *view, fb_addr a,
+                              size_t max)
+{
+    enum { AHEAD = 256 };
+    uint64_t at = a - view->at;
+    if (at < view->bytes.n && view->bytes.n - at >= max)
+        return (struct fb_span){view->bytes.p + at, max, view->bytes.off + at};
+    struct fb_span there = fb_memory_at(&w->env->dump->memory, a, AHEAD);
+    if (there.n < max)
+        there = fb_code_bytes(w, a, there.n == 0 ? AHEAD : max);
+    *view = (struct fb_code_view){a, there};
+    return (struct fb_span){there.p, there.n < max ? there.n : max, there.off};
+}
+
 struct fb_span fb_code_before(const struct fb_unwinder *w, fb_addr a, size_t max)
 {
+    if (a == 0 || fb_code_bytes(w, a - 1, 1).n == 0)
+        return (struct fb_span){0}; // mostly, nothing is at hand
     for (size_t n = max < a ? max : (size_t)a; n > 0; n--) {
         struct fb_span got = fb_code_bytes(w, a - n, n);
         if (got.n == n)

@@ -6,7 +6,9 @@
  * of the stack is more often a leaf's or a prolog's than stale: of the traced dumps it mends
  * five on x86 and breaks one. Elsewhere nobody has measured, and frame pointers come first.
  * Before either, the code is asked, where its bytes are at hand: of 98 dumps of the crash lab
- * it brings 25 nearer to the truth, and none further from it.
+ * it brings 25 nearer to the truth, and none further from it. Before all that is reckoned comes
+ * what was written down: by the image itself (.pdata, .eh_frame), then by its symbol file,
+ * which was made from it; only STACK WIN has nothing of the kind to be made from.
  */
 #include "unwind/ladder.h"
 
@@ -18,10 +20,12 @@
 #define PDATA(find) {"pdata", FB_TRUST_CFI, find}
 #define LEAF(find)  {"leaf", FB_TRUST_LEAF, find}
 #define SIGNAL(find) {"signal", FB_TRUST_CFI, find}
+#define EH_FRAME    {"eh_frame", FB_TRUST_CFI, fb_unwind_eh_frame}
 #define WIN         {"stack_win", FB_TRUST_CFI, fb_unwind_stack_win}
 #define WIN_NEAR    {"stack_win", FB_TRUST_CFI_SCAN, fb_unwind_stack_win_near}
 #define CFI         {"stack_cfi", FB_TRUST_CFI, fb_unwind_stack_cfi}
 #define CODE        {"code", FB_TRUST_CFI, fb_unwind_code}
+#define ENTRY       {"code", FB_TRUST_CFI, fb_unwind_entry}
 #define FRAME(find) {"frame_pointer", FB_TRUST_FRAME_POINTER, find}
 #define SCAN        {"scan", FB_TRUST_SCAN, fb_unwind_scan}
 #define NO_MORE     {0}
@@ -29,9 +33,11 @@
 static const struct fb_rung x86_windows[] = {
     BAD_CALL,
     WIN,
+    EH_FRAME,
     CFI,
     WIN_NEAR,
     CODE,
+    ENTRY,
     LEAF(fb_unwind_leaf),
     FRAME(fb_unwind_fp),
     SCAN, NO_MORE};
@@ -41,6 +47,7 @@ static const struct fb_rung amd64_windows[] = {
     CFI,
     LEAF(fb_unwind_leaf_x64),
     CODE,
+    ENTRY,
     LEAF(fb_unwind_leaf),
     FRAME(fb_unwind_fp),
     SCAN, NO_MORE};
@@ -48,14 +55,18 @@ static const struct fb_rung arm64_windows[] = {
     BAD_CALL,
     PDATA(fb_unwind_pdata_arm64),
     CFI,
+    CODE,
+    ENTRY,
     LEAF(fb_unwind_lr),
     FRAME(fb_unwind_fp),
     SCAN, NO_MORE};
 static const struct fb_rung intel[] = {
     BAD_CALL,
     SIGNAL(fb_unwind_signal),
+    EH_FRAME,
     CFI,
     CODE,
+    ENTRY,
     FRAME(fb_unwind_fp),
     SCAN, NO_MORE};
 static const struct fb_rung amd64_macos[] = {
@@ -63,18 +74,23 @@ static const struct fb_rung amd64_macos[] = {
     SIGNAL(fb_unwind_sigtramp),
     CFI,
     CODE,
+    ENTRY,
     FRAME(fb_unwind_fp),
     SCAN, NO_MORE};
 static const struct fb_rung arm64[] = {
     BAD_CALL,
     SIGNAL(fb_unwind_signal),
+    EH_FRAME,
     CFI,
+    CODE,
+    ENTRY,
     LEAF(fb_unwind_lr),
     FRAME(fb_unwind_fp),
     SCAN, NO_MORE};
 static const struct fb_rung arm[] = {
     BAD_CALL,
     SIGNAL(fb_unwind_signal),
+    EH_FRAME,
     CFI,
     FRAME(fb_unwind_fp_arm),
     FRAME(fb_unwind_fp_thumb),

@@ -6,6 +6,7 @@
  */
 #pragma once
 #include "disasm/insn.h"
+#include "symbols/eh_frame.h"
 #include "unwind/walk.h"
 
 struct fb_unwinder { // what stays the same during one walk
@@ -25,6 +26,8 @@ struct fb_unwinder { // what stays the same during one walk
 struct fb_caller {
     struct fb_regs regs;
     bool exact;       // ip is where it was interrupted, and all known registers are true
+    unsigned popped;  // as in struct fb_frame
+    bool unpopped;    // likewise
     bool other_stack; // it ran on another stack than its callee: sp may lie anywhere
 };
 
@@ -36,9 +39,11 @@ fb_unwind_fn fb_unwind_bad_call, fb_unwind_leaf, fb_unwind_lr;   // leaf.c
 fb_unwind_fn fb_unwind_leaf_x64;                                 // leaf.c
 fb_unwind_fn fb_unwind_pdata_x64;                                // pdata_x64.c
 fb_unwind_fn fb_unwind_pdata_arm64;                              // pdata_arm64.c
+fb_unwind_fn fb_unwind_eh_frame;                                 // dwarf.c
 fb_unwind_fn fb_unwind_stack_cfi;                                // stack_cfi.c
 fb_unwind_fn fb_unwind_stack_win, fb_unwind_stack_win_near;      // stack_win.c
 fb_unwind_fn fb_unwind_code;                                     // code.c
+fb_unwind_fn fb_unwind_entry;                                    // entry.c
 fb_unwind_fn fb_unwind_fp, fb_unwind_fp_arm, fb_unwind_fp_thumb; // fp.c
 fb_unwind_fn fb_unwind_scan;                                     // scan.c
 fb_unwind_fn fb_unwind_signal, fb_unwind_sigtramp;               // signal.c
@@ -62,6 +67,15 @@ void fb_shadow_open(const struct fb_unwinder *w, const struct fb_thread *thread,
 enum fb_witness fb_shadow_ask(const struct fb_unwinder *w, struct fb_shadow *shadow,
                               const struct fb_frame *callee, fb_addr ip,
                               const struct fb_caller *place, struct fb_caller *caller);
+
+/** Whether a frame's sp is where its code left it: reckoned, and arguments counted. */
+static inline bool fb_sp_is_sure(const struct fb_frame *frame)
+{
+    return frame->exact || (frame->trust == FB_TRUST_CFI && !frame->unpopped);
+}
+/** A frame's registers as they were in its call, when the arguments still stood on the stack:
+ * what records of symbol files and images speak of. evidence.c */
+struct fb_regs fb_regs_in_call(const struct fb_unwinder *w, const struct fb_frame *frame);
 
 enum { FB_LOWEST_CODE = 4096 };
 struct fb_rung {
@@ -105,12 +119,24 @@ bool fb_may_execute(const struct fb_unwinder *w, fb_addr a);
 /** Code from `a` on, as many of `max` bytes as stand together: from the dump, else from the
  * module's image. */
 struct fb_span fb_code_bytes(const struct fb_unwinder *w, fb_addr a, size_t max);
+struct fb_code_view { // bytes that were found last; begins with zeros
+    fb_addr at;
+    struct fb_span bytes;
+};
+/** Like fb_code_bytes, for who reads on and on. */
+struct fb_span fb_code_viewed(const struct fb_unwinder *w, struct fb_code_view *view, fb_addr a,
+                              size_t max);
 /** The bytes that end at `a`, as many of `max` as are at hand, likewise. */
 struct fb_span fb_code_before(const struct fb_unwinder *w, fb_addr a, size_t max);
 /** The image of a module: that of its code id, else the pages that the dump holds; NULL when
  * there is neither. */
 const struct fb_image *fb_code_image(const struct fb_unwinder *w,
                                      const struct fb_module *module);
+/** The table of a module's FDEs, made when it is first asked for; NULL when there are none. */
+const struct fb_eh_index *fb_code_fdes(const struct fb_unwinder *w,
+                                       const struct fb_module *module);
+/** Note what is odd about a module's image; the first thing counts. `what` is a literal. */
+void fb_code_odd(const struct fb_unwinder *w, const struct fb_module *module, const char *what);
 /** What its image itself names at `rva`, or nearest below. @return false: nothing */
 bool fb_code_nearest(const struct fb_unwinder *w, const struct fb_module *module, uint64_t rva,
                      struct fb_arena *arena, struct fb_symbol *out);
@@ -119,8 +145,19 @@ bool fb_code_own_name(const struct fb_unwinder *w, const struct fb_module *modul
                       struct fb_arena *arena, struct fb_symbol *out); // own_name.c
 /** The module that holds `a`, NULL when none does. */
 const struct fb_module *fb_code_module(const struct fb_unwinder *w, fb_addr a);
+/** Whether a module (NULL: none) belongs to the system, by where it was loaded from. */
+bool fb_of_system(const struct fb_module *module);
 /** The call before a return address. */
 struct fb_call fb_call_before(const struct fb_unwinder *w, fb_addr address); // call.c
+/* What the call before a return address says about who was called. */
+enum fb_fit { FB_FIT_REFUTED, FB_FIT_OPEN, FB_FIT_PROVED };
+/** Whether the call before `address` leads to where `callee` stands. reach.c
+ * REFUTED: all the code that it leads to is at hand, and `callee` is not in it. */
+enum fb_fit fb_call_fits(const struct fb_unwinder *w, fb_addr address,
+                         const struct fb_frame *callee);
+/** Where the function that holds `a` is entered, by unwind data or symbols.
+ * @return false: they do not say */
+bool fb_function_entry(const struct fb_unwinder *w, fb_addr a, fb_addr *out);
 /** Whether two addresses surely lie in different functions. */
 bool fb_other_function(const struct fb_unwinder *w, fb_addr a, fb_addr b);
 /** A code pointer without authentication, tag and Thumb bits. */

@@ -2,17 +2,75 @@
  * worker/analysis/unwind/scan.c -- the last resort: the next word up the stack that looks like
  * a return address.
  *
- * It finds stale ones too. A word that is proved by a call before it is taken at once; one that
- * merely lies in code, only when no proved one follows closely.
+ * It finds stale ones too. How a word looks is its rank; the best rank wins, but only so far
+ * above the first: a table says how many words.
  */
 #include "unwind/ladder.h"
 
 enum {
     WINDOW = 40,             // words, when the callee's sp is that of a call;
     WINDOW_OF_CONTEXT = 160, // when all its locals may lie above sp
-    PROOF_WITHIN = 4,        // words that a proof may come later than a mere likelihood
+    CALL_ALIGNMENT = 16,     // of sp at a call in 64-bit code of x86, by all its ABIs
+    HOME = 32,               // bytes at sp that Windows x64 leaves to who is called
     SAVED_FP_GAP = 128 * 1024
 };
+
+enum rank {
+    NOTHING,
+    REFUTED, // behind a call of another function
+    ODD,     // in code, but who is there does not call the callee; or in an odd place
+    LIKELY,  // in code; or behind a call, in an odd place
+    PROVED,  // behind a call
+    REACHED, // of the callee
+    RANKS
+};
+static const size_t patience[RANKS] = {
+    // words that a better one may come later
+    [NOTHING] = WINDOW_OF_CONTEXT,
+    [REFUTED] = WINDOW_OF_CONTEXT,
+    [ODD] = 8,
+    [LIKELY] = 4,
+    [PROVED] = 16,
+};
+
+/* Where no call of 64-bit code of x86 puts its return address: there, sp is aligned; and on
+ * Windows, the words at sp of one who has called belong to whom he calls. */
+static bool odd_place(const struct fb_unwinder *w, const struct fb_frame *callee, fb_addr at)
+{
+    const struct fb_system *system = &w->env->dump->system;
+    if (system->arch != FB_AMD64)
+        return false;
+    bool home = system->os == FB_WINDOWS && !callee->exact && at - callee->sp < HOME;
+    return home || (at + w->names->word) % CALL_ALIGNMENT != 0;
+}
+
+/* The system is called by programs far more often than it calls them. */
+static bool odd_caller(const struct fb_unwinder *w, const struct fb_frame *callee, fb_addr a)
+{
+    const struct fb_module *from = fb_code_module(w, a),
+                           *to = fb_code_module(w, callee->lookup);
+    return from != to && fb_of_system(from) && !fb_of_system(to);
+}
+
+static enum rank rank_of(const struct fb_unwinder *w, const struct fb_frame *callee, fb_addr at,
+                         uint64_t value)
+{
+    static const enum rank by_fit[] = {
+        [FB_FIT_REFUTED] = REFUTED, [FB_FIT_OPEN] = PROVED, [FB_FIT_PROVED] = REACHED};
+    enum fb_evidence evidence = fb_return_evidence(w, value);
+    fb_addr a = fb_code_address(w, value);
+    bool odd = odd_place(w, callee, at);
+    if (evidence < FB_EVIDENCE_LIKELY)
+        return NOTHING;
+    enum rank rank = LIKELY;
+    if (evidence == FB_EVIDENCE_PROVED)
+        rank = by_fit[fb_call_fits(w, a, callee)];
+    if (rank == REFUTED || rank == REACHED)
+        return rank;
+    if (odd)
+        rank--;
+    return rank > ODD && odd_caller(w, callee, a) ? rank - 1 : rank;
+}
 
 /* Where the return address lies; 0 when nothing looks like one. */
 static fb_addr find(const struct fb_unwinder *w, const struct fb_frame *callee, uint64_t *ra)
@@ -21,22 +79,22 @@ static fb_addr find(const struct fb_unwinder *w, const struct fb_frame *callee, 
     bool deep = callee->exact || callee->trust == FB_TRUST_CFI;
     size_t window = deep ? WINDOW_OF_CONTEXT : WINDOW;
     fb_addr at = callee->sp > w->stack_start ? callee->sp : w->stack_start;
-    fb_addr likely = 0;
+    fb_addr found = 0;
+    enum rank best = NOTHING;
     at += -at & (word - 1);
-    for (size_t i = 0, left = window; i < left; i++, at += word) {
+    for (size_t i = 0, end = window; i < end && best < REACHED; i++, at += word) {
         uint64_t value;
         if (!fb_stack_word(w, at, &value))
             break;
-        enum fb_evidence evidence = fb_return_evidence(w, value);
-        if (evidence < FB_EVIDENCE_LIKELY || (evidence == FB_EVIDENCE_LIKELY && likely != 0))
+        enum rank rank = rank_of(w, callee, at, value);
+        if (rank <= best)
             continue;
+        best = rank;
+        found = at;
         *ra = value;
-        if (evidence == FB_EVIDENCE_PROVED)
-            return at;
-        likely = at;
-        left = i + 1 + PROOF_WITHIN < window ? i + 1 + PROOF_WITHIN : window;
+        end = i + 1 + patience[rank] < window ? i + 1 + patience[rank] : window;
     }
-    return likely;
+    return found;
 }
 
 /* The word below the return address is the saved frame pointer, if it can be one; else the old

@@ -147,6 +147,8 @@ bool fb_unwind_stack_cfi(const struct fb_unwinder *w, const struct fb_frame *cal
     add_line(w, cfi.rules, &rules);
     for (size_t i = 0; i < cfi.n; i++)
         add_line(w, cfi.delta[i].rules, &rules);
-    struct state state = {.w = w, .callee = &callee->regs};
+    const struct fb_regs regs = fb_regs_in_call(w, callee);
+    struct state state = {.w = w, .callee = &regs};
+    caller->unpopped = w->env->dump->system.arch == FB_X86;
     return apply(&state, &rules, &caller->regs);
 }

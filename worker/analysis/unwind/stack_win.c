@@ -67,6 +67,7 @@ static bool load(void *self, uint64_t at, uint64_t *out)
 
 struct frame {
     struct fb_stack_win win;
+    struct fb_regs regs;    // as in its call
     uint32_t callee_params; // bytes that its callee was given
 };
 
@@ -94,6 +95,7 @@ static bool find_frame(const struct fb_unwinder *w, const struct fb_frame *calle
     if (sym == NULL || !fb_symfile_win(sym, rva, &out->win))
         return false;
     out->callee_params = given_to(w, w->younger);
+    out->regs = fb_regs_in_call(w, callee);
     return true;
 }
 
@@ -121,12 +123,11 @@ static const struct {
 enum { REGISTERS = sizeof registers / sizeof *registers, REQUIRED = 2, SEEDED = 4 };
 
 /* eip is not known to a program, esi and edi only when it sets them. */
-static void seed(struct program *p, const struct frame *frame, const struct fb_regs *regs,
-                 uint64_t search)
+static void seed(struct program *p, const struct frame *frame, uint64_t search)
 {
     for (int i = 1; i < SEEDED; i++)
-        if (fb_reg_known(regs, registers[i].reg))
-            set(p, fb_span_of(registers[i].name), regs->v[registers[i].reg]);
+        if (fb_reg_known(&frame->regs, registers[i].reg))
+            set(p, fb_span_of(registers[i].name), frame->regs.v[registers[i].reg]);
     set(p, fb_span_of(".cbParams"), frame->win.params);
     set(p, fb_span_of(".cbCalleeParams"), frame->callee_params);
     set(p, fb_span_of(".cbSavedRegs"), frame->win.saved);
@@ -136,19 +137,20 @@ static void seed(struct program *p, const struct frame *frame, const struct fb_r
 }
 
 /* Where a return address is searched: a program that aligns esp knows it by ebp only. */
-static uint64_t search_start(const struct frame *frame, const struct fb_regs *regs)
+static uint64_t search_start(const struct frame *frame)
 {
     struct fb_sym_name program = frame->win.program;
     bool aligned = program.n != 0 && memchr(program.p, '@', program.n) != NULL;
-    return aligned ? fb_reg_fp(regs) + WORD : fb_reg_sp(regs) + frame_size(frame);
+    return aligned ? fb_reg_fp(&frame->regs) + WORD
+                   : fb_reg_sp(&frame->regs) + frame_size(frame);
 }
 
-static bool run(const struct fb_unwinder *w, const struct frame *frame,
-                const struct fb_regs *callee, uint64_t search, struct fb_regs *caller)
+static bool run(const struct fb_unwinder *w, const struct frame *frame, uint64_t search,
+                struct fb_regs *caller)
 {
     struct program p = {.w = w, .n = 0};
     const struct fb_postfix postfix = {&p, UINT32_MAX, get, set, load};
-    seed(&p, frame, callee, search);
+    seed(&p, frame, search);
     if (!fb_postfix_run(&postfix,
                         (struct fb_span){frame->win.program.p, frame->win.program.n, 0}))
         return false;
@@ -170,7 +172,7 @@ static bool run(const struct fb_unwinder *w, const struct frame *frame,
 static bool return_slot(const struct fb_unwinder *w, const struct frame *frame,
                         const struct fb_frame *callee, fb_addr *at, uint64_t *ra)
 {
-    *at = callee->sp + frame_size(frame);
+    *at = fb_reg_sp(&frame->regs) + frame_size(frame);
     if (!fb_stack_word(w, *at, ra))
         return false;
     if (!callee->exact || *ra != callee->resume)
@@ -187,12 +189,13 @@ static bool picture(const struct fb_unwinder *w, const struct frame *frame,
     fb_addr at;
     if (!return_slot(w, frame, callee, &at, &ra))
         return false;
-    *caller = callee->regs;
+    *caller = frame->regs;
     caller->valid &= carried;
     if (frame->win.uses_bp) {
         caller->valid &= ~carried;
-        if (fb_stack_word(w, callee->sp + frame->callee_params + frame->win.saved - 2 * WORD,
-                          &bp))
+        if (fb_stack_word(
+                w, fb_reg_sp(&frame->regs) + frame->callee_params + frame->win.saved - 2 * WORD,
+                &bp))
             fb_reg_set(caller, FB_EBP, bp);
     }
     fb_reg_set(caller, FB_EIP, ra);
@@ -208,9 +211,9 @@ bool fb_unwind_stack_win(const struct fb_unwinder *w, const struct fb_frame *cal
     struct frame frame;
     if (!find_frame(w, callee, &frame))
         return false;
-    bool found = frame.win.has_program ? run(w, &frame, &callee->regs,
-                                             search_start(&frame, &callee->regs), &caller->regs)
+    bool found = frame.win.has_program ? run(w, &frame, search_start(&frame), &caller->regs)
                                        : picture(w, &frame, callee, &caller->regs);
+    caller->unpopped = true;
     return found && fb_return_evidence(w, fb_reg_ip(&caller->regs)) >= FB_EVIDENCE_LIKELY;
 }
 
@@ -222,12 +225,12 @@ bool fb_unwind_stack_win_near(const struct fb_unwinder *w, const struct fb_frame
     struct frame frame;
     if (!find_frame(w, callee, &frame) || !frame.win.has_program)
         return false;
-    uint64_t start = search_start(&frame, &callee->regs);
+    uint64_t start = search_start(&frame);
+    caller->unpopped = true;
     for (uint64_t at = start; at <= start + SEARCH_MAX * WORD; at += WORD) {
         uint64_t word;
         if (fb_stack_word(w, at, &word) && fb_return_evidence(w, word) >= FB_EVIDENCE_LIKELY)
-            return run(w, &frame, &callee->regs, at, &caller->regs) &&
-                   fb_reg_ip(&caller->regs) == word;
+            return run(w, &frame, at, &caller->regs) && fb_reg_ip(&caller->regs) == word;
     }
     return false;
 }

@@ -7,6 +7,7 @@
  * callee: that alone bounds the walk by the size of the stack, whatever its bytes say.
  */
 #include "unwind/walk.h"
+#include "symbols/demangle.h"
 #include "unwind/ladder.h"
 
 enum {
@@ -228,6 +229,8 @@ static const char *step(struct walk *walk, const struct fb_frame *callee, struct
     if (p.caller.other_stack)
         change_stack(walk, &p.caller.regs);
     *out = frame_of(walk, p.by, &p.caller.regs, p.caller.exact);
+    out->popped = p.caller.popped;
+    out->unpopped = p.caller.unpopped;
     count(walk, p.by, out);
     return NULL;
 }
@@ -251,6 +254,23 @@ static void name_unloaded(const struct fb_dump *dump, struct fb_arena *arena,
     f->n_unloaded = n;
 }
 
+/* The same, with names as people write them. */
+static const struct fb_inline *demangle_inlines(const struct fb_inline *v, size_t n,
+                                                struct fb_arena *arena)
+{
+    struct fb_inline *copy = NULL;
+    for (size_t i = 0; i < n; i++) {
+        const char *name = fb_demangle(v[i].function, arena);
+        if (name == v[i].function)
+            continue;
+        if (copy == NULL && (copy = FB_RAW(arena, struct fb_inline, n)) != NULL)
+            memcpy(copy, v, n * sizeof *v);
+        if (copy != NULL)
+            copy[i].function = name;
+    }
+    return copy != NULL ? copy : v;
+}
+
 static void name_frame(const struct fb_unwinder *w, struct fb_arena *arena, struct fb_frame *f)
 {
     const struct fb_symbols *symbols = w->env->symbols;
@@ -266,12 +286,13 @@ static void name_frame(const struct fb_unwinder *w, struct fb_arena *arena, stru
     if (has ? !symbols->lookup(symbols->self, f->module, rva, arena, &s)
             : !fb_code_own_name(w, f->module, rva, arena, &s))
         return;
-    f->function = s.function;
+    f->function = fb_demangle(s.function, arena);
+    f->mangled = f->function != s.function ? s.function : NULL;
     f->function_at = f->module->base + s.function_rva;
     f->nearest = s.nearest;
     f->file = s.file;
     f->line = s.line;
-    f->inlines = s.inlines;
+    f->inlines = demangle_inlines(s.inlines, s.n_inlines, arena);
     f->n_inlines = s.n_inlines;
 }
 

@@ -18,10 +18,13 @@ struct fb_walk_env {
     size_t capstone;                  // handle (csh) for the dump's architecture, 0: none
     size_t *instructions; // that all walks together may still decode; NULL: each its own limit
     struct fb_images *images; // of the dump's modules, found when first needed; NULL: none
+    struct fb_notes *notes;   // of what is odd in them; NULL: nobody listens
 };
 
-/** Room for what is found of the images of the dump's modules. NULL: arena full */
+/** Room for what is found of the images of the dump's modules; part of it is borrowed from the
+ * end of the arena, until fb_images_close, after which nobody may walk. NULL: arena full */
 struct fb_images *fb_images_new(const struct fb_dump *dump, struct fb_arena *arena);
+void fb_images_close(struct fb_images *images, struct fb_arena *arena);
 
 /**
  * Walk one thread from `regs`.
