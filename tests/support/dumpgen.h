@@ -82,6 +82,37 @@ struct dumpgen_table { // of functions
     uint32_t n;         // entries of 12 bytes: begin, end and unwind data 16, 20, 24 bytes on
     uint32_t n_claimed; // 0: as many
 };
+struct dumpgen_thread_info {
+    uint32_t thread, flags;
+    uint64_t start;
+};
+struct dumpgen_handle {
+    uint64_t handle;
+    const char *type, *name;
+    uint32_t info;    // type of a piece of information with the owner 70, 71; 0: none
+    bool ring;        // the piece is followed by itself
+    uint32_t no_info; // the piece lies here instead
+};
+struct dumpgen_operation {
+    uint64_t handle;
+    uint32_t pid, tid, operation, depth;
+};
+struct dumpgen_token {
+    uint32_t id;
+    const uint32_t *user; // authority, then the numbers, 0 ends them
+    uint32_t integrity;
+    uint32_t administrator; // attributes of the group; 0: not in it
+    uint32_t size;          // instead of the true one; 0: the true one
+};
+struct dumpgen_mac_record {
+    uint32_t version;
+    const char *strings[5]; // module, message, signature, backtrace, message 2
+    uint32_t cut;           // leave out that many bytes at the end
+};
+struct dumpgen_linked {
+    uint64_t address;
+    const char *name;
+};
 struct dumpgen_exception {
     uint32_t thread, code, flags;
     uint64_t nested, address;
@@ -126,6 +157,23 @@ void dumpgen_memory(struct dumpgen *d, const struct dumpgen_memory *v, size_t n)
 void dumpgen_memory64(struct dumpgen *d, const struct dumpgen_memory *v, size_t n);
 void dumpgen_pages(struct dumpgen *d, const struct dumpgen_page *v, size_t n);
 void dumpgen_tables(struct dumpgen *d, const struct dumpgen_table *v, size_t n);
+/** MiscInfo cut to `size` bytes, everything filled in and flagged. */
+void dumpgen_misc_full(struct dumpgen *d, uint32_t size, uint32_t flags);
+void dumpgen_thread_infos(struct dumpgen *d, const struct dumpgen_thread_info *v, size_t n);
+void dumpgen_handles(struct dumpgen *d, const struct dumpgen_handle *v, size_t n);
+void dumpgen_operations(struct dumpgen *d, const struct dumpgen_operation *v, size_t n);
+void dumpgen_tokens(struct dumpgen *d, const struct dumpgen_token *v, size_t n);
+/** Counters whose fields are 1000, 2000, ... in their order, of revision 1 or 2. */
+void dumpgen_counters(struct dumpgen *d, uint16_t revision, uint16_t flags);
+void dumpgen_system_memory(struct dumpgen *d);
+/** Pairs of words of 4 or 8 bytes. */
+void dumpgen_auxv(struct dumpgen *d, const uint64_t *v, size_t n, size_t word);
+/** The loader's list; `padded` as 64-bit Breakpad lays it out. */
+void dumpgen_loader(struct dumpgen *d, const struct dumpgen_linked *v, size_t n, size_t word,
+                    bool padded);
+void dumpgen_mac_records(struct dumpgen *d, const struct dumpgen_mac_record *v, size_t n);
+void dumpgen_boot_args(struct dumpgen *d, const char *args);
+void dumpgen_text16(struct dumpgen *d, const char *ascii, size_t units);
 void dumpgen_exception(struct dumpgen *d, const struct dumpgen_exception *e);
 void dumpgen_breakpad(struct dumpgen *d, uint32_t validity, uint32_t requesting);
 /** Simple annotations of the process, and string objects of module 0. */
@@ -133,6 +181,9 @@ void dumpgen_crashpad(struct dumpgen *d, const struct dumpgen_annotation *simple
                       size_t n_simple, const struct dumpgen_annotation *objects,
                       size_t n_objects, uint64_t address_mask);
 
+/** A dump of a 32-bit process as a 64-bit writer makes it: one thread is in 32-bit code, one in
+ * the system, and one exception is nested. */
+struct fb_span dumpgen_wow64(struct dumpgen *d);
 /** A small dump with every stream that the reader knows; `arch` one of x86, AMD64, ARM64, ARM.
  * Breakpad's streams on Linux, else Windows' and Crashpad's. */
 struct fb_span dumpgen_sample(struct dumpgen *d, enum fb_arch arch, bool linux_os, bool big);

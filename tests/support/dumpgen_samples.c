@@ -80,31 +80,56 @@ static const char maps[] =
     "00610000-00611000 rw-p 00010000 08:01 42    /usr/bin/sample program (deleted)\n"
     "00611000-00632000 rw-p 00000000 00:00 0     [heap]\n"
     "7ffe0000-7fff0000 rw-p 00000000 00:00 0     [stack]\n"
+    "7ffa0000-7ffa2000 r-xp 00000000 08:01 43    /lib/not listed.so\n"
     "7fff1000-7fff2000 r-xp 00000000 00:00 0     [vds";
 static const char status[] = "Name:\tsample\nTgid:\t77\nPid:\t77\nPPid:\t1\n";
 static const char lsb[] = "DISTRIB_ID=Debian\nDISTRIB_RELEASE=12\n"
                           "DISTRIB_DESCRIPTION=\"Debian GNU/Linux 12\"\n";
 static const char cpuinfo[] = "processor\t: 0\nmodel name\t: Sample CPU @ 3 GHz\n";
 
-static void put_text16(struct dumpgen *d, const char *ascii, size_t units)
-{
-    for (size_t i = 0, n = strlen(ascii); i < units; i++)
-        dumpgen_number(d, i < n ? (uint8_t)ascii[i] : 0, 2);
-}
-
 static void put_assertion(struct dumpgen *d)
 {
     dumpgen_stream(d, 0x47670002);
-    put_text16(d, "n > 0", 128);
-    put_text16(d, "main", 128);
-    put_text16(d, "sample.c", 128);
+    dumpgen_text16(d, "n > 0", 128);
+    dumpgen_text16(d, "main", 128);
+    dumpgen_text16(d, "sample.c", 128);
     dumpgen_number(d, 12, 4);
     dumpgen_number(d, 1, 4); // invalid parameter
     dumpgen_stream_end(d);
 }
 
-static void put_linux(struct dumpgen *d)
+static const char command_line[] = "/usr/bin/sample program\0--user=me\0file";
+static const char environment[] = "PATH=/bin\0SECRET=s\0";
+static const char limits[] =
+    "Limit                     Soft Limit           Hard Limit           Units     \n"
+    "Max cpu time              unlimited            unlimited            seconds   \n"
+    "Max nice priority         0                    0                    \n";
+
+/* And what Mozilla's writer for macOS adds, so that it stands in some sample. */
+static void put_mac(struct dumpgen *d)
 {
+    static const struct dumpgen_mac_record records[] = {
+        {5, {"/usr/lib/dyld", "Library not loaded", "sig", "0 a", "more"}, 0},
+        {1, {"/usr/lib/libc", NULL, NULL, NULL, NULL},                     0},
+    };
+    dumpgen_mac_records(d, records, 2);
+    dumpgen_boot_args(d, "-v keepsyms=1");
+    dumpgen_raw(d, 0x4D7A0004, "[\"e\"]", 5);
+}
+
+static void put_linux(struct dumpgen *d, size_t word)
+{
+    static const uint64_t auxv[] = {3, 0x400040, 9, 0x401000, 33, 0x7fff1000, 0, 0};
+    static const struct dumpgen_linked linked[] = {
+        {0,        ""       },
+        {0x7f0000, "libc.so"}
+    };
+    dumpgen_raw(d, 0x47670006, command_line, sizeof command_line);
+    dumpgen_raw(d, 0x47670007, environment, sizeof environment - 1);
+    dumpgen_auxv(d, auxv, 4, word);
+    dumpgen_loader(d, linked, 2, word, word == 8);
+    dumpgen_raw(d, 0x4D7A0003, limits, sizeof limits - 1);
+    put_mac(d);
     dumpgen_raw(d, 0x47670003, cpuinfo, sizeof cpuinfo - 1);
     dumpgen_raw(d, 0x47670004, status, sizeof status - 1);
     dumpgen_raw(d, 0x47670005, lsb, sizeof lsb - 1);
@@ -139,7 +164,37 @@ static void put_windows(struct dumpgen *d, const struct dumpgen_module *modules)
     static const struct dumpgen_annotation objects[] = {
         {"abort", "check failed"}
     };
+    static const struct dumpgen_table tables[] = {
+        {0x20000, 0x30000, 0x20000, 3, 0}
+    };
+    static const struct dumpgen_thread_info infos[] = {
+        {77, 2, 0x401000},
+        {78, 0, 0x402000}
+    };
+    static const struct dumpgen_handle handles[] = {
+        {.handle = 4, .type = "Event",  .name = "\\BaseNamedObjects\\sample"},
+        {.handle = 8, .type = "Mutant", .info = 3                           },
+    };
+    static const struct dumpgen_operation operations[] = {
+        {.handle = 8, .pid = 77, .tid = 78, .operation = 2, .depth = 3},
+    };
+    static const uint32_t user[] = {5, 21, 1, 2, 3, 1001, 0};
+    static const struct dumpgen_token tokens[] = {
+        {.id = 77, .user = user, .integrity = 0x3000, .administrator = 7},
+    };
     dumpgen_unloaded(d, modules, 1);
+    dumpgen_tables(d, tables, 1);
+    dumpgen_thread_infos(d, infos, 2);
+    dumpgen_handles(d, handles, 2);
+    dumpgen_operations(d, operations, 1);
+    dumpgen_tokens(d, tokens, 1);
+    dumpgen_counters(d, 2, 0x1F);
+    dumpgen_system_memory(d);
+    dumpgen_raw(d, 10, "a comment", 10);
+    dumpgen_stream(d, 11);
+    dumpgen_text16(d, "a wide comment", 15);
+    dumpgen_stream_end(d);
+    dumpgen_raw(d, 20, "var x", 5);
     dumpgen_pages(d, pages, 3);
     dumpgen_crashpad(d, simple, 2, objects, 1, 0xFF00000000000000);
 }
@@ -189,7 +244,10 @@ struct fb_span dumpgen_sample(struct dumpgen *d, enum fb_arch arch, bool linux_o
                                                .csd = linux_os ? "Linux 5.10.28-1 #1 SMP x86_64"
                                                                : "Service Pack 1",
                                                .vendor = "GenuineIntel"});
-    dumpgen_misc(d, 77, 1699999990);
+    if (linux_os)
+        dumpgen_misc(d, 77, 1699999990);
+    else
+        dumpgen_misc_full(d, 1364, 0x3F7);
     dumpgen_modules(d, modules, 2);
     dumpgen_threads(d, threads, 2);
     dumpgen_names(d, threads, 2);
@@ -204,8 +262,36 @@ struct fb_span dumpgen_sample(struct dumpgen *d, enum fb_arch arch, bool linux_o
                              .regs = sample_regs(arch)
     });
     if (linux_os)
-        put_linux(d);
+        put_linux(d, fb_reg_names(arch)->word);
     else
         put_windows(d, modules);
+    return dumpgen_end(d);
+}
+
+struct fb_span dumpgen_wow64(struct dumpgen *d)
+{
+    enum { TEB = 0x9000, AREA = 0xA800, RECORD = 0xB000 };
+    static uint8_t memory[0x2200]; // from the TEB on
+    struct dumpgen at = {.p = memory, .n = sizeof memory, .room = sizeof memory};
+    dumpgen_poke(&at, 0x1488, AREA, 8);
+    dumpgen_poke(&at, AREA - TEB + 2, 0x14C, 2);
+    dumpgen_poke(&at, AREA - TEB + 4, 0x1003F, 4);
+    dumpgen_poke(&at, AREA - TEB + 4 + 184, 0x77001000, 4); // eip
+    dumpgen_poke(&at, AREA - TEB + 4 + 196, 0x9100, 4);     // esp
+    dumpgen_poke(&at, RECORD - TEB, 0xE06D7363, 4);
+    const struct dumpgen_thread threads[] = {
+        {.id = 1,     .stack_start = 0x9000, .regs = sample_regs(FB_X86)  },
+        { .id = 2, .teb = TEB, .stack_start = 0x9000, .regs = sample_regs(FB_AMD64)},
+    };
+    const struct dumpgen_memory list[] = {
+        {TEB, memory, sizeof memory}
+    };
+    dumpgen_begin(d, false);
+    dumpgen_system(d, &(struct dumpgen_system){.arch = 9, .platform = 2});
+    dumpgen_threads(d, threads, 2);
+    dumpgen_memory64(d, list, 1);
+    dumpgen_exception(
+        d, &(struct dumpgen_exception){.thread = 1, .code = 0xC000041D, .nested = RECORD});
+    dumpgen_raw(d, 8, NULL, 4 + 64); // an empty list of Itanium's threads
     return dumpgen_end(d);
 }

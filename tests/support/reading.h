@@ -10,7 +10,7 @@ struct reading {
     struct fb_err err;
     struct fb_dump dump;
     struct fb_notes notes;
-    _Alignas(16) uint8_t room[1 << 18];
+    _Alignas(16) uint8_t room[1 << 20];
 };
 
 static inline void reading_of(struct reading *r, struct fb_span file)

@@ -93,18 +93,27 @@ static void keep(const char *folder, int number, struct fb_span file)
     CHECK(path, f != NULL && fwrite(file.p, 1, file.n, f) == file.n && fclose(f) == 0);
 }
 
+static void use(const char *folder, int number, struct fb_span file)
+{
+    if (folder != NULL)
+        keep(folder, number, file);
+    else
+        torture("built", file);
+}
+
+/* Every type of stream stands in one of them. */
 static void built(const char *folder)
 {
+    enum { KINDS = 4 }; // Windows' and Linux' streams, each in both byte orders
+    struct dumpgen d;
     for (enum fb_arch arch = FB_X86; arch < FB_ARCH_OTHER; arch++)
-        for (int kind = 0; kind < 3; kind++) {
-            struct dumpgen d;
-            struct fb_span file = dumpgen_sample(&d, arch, kind == 1, kind == 2);
-            if (folder != NULL)
-                keep(folder, 3 * (int)arch + kind, file);
-            else
-                torture("built", file);
+        for (int kind = 0; kind < KINDS; kind++) {
+            use(folder, KINDS * (int)arch + kind,
+                dumpgen_sample(&d, arch, kind % 2 == 1, kind >= 2));
             dumpgen_free(&d);
         }
+    use(folder, 0, dumpgen_wow64(&d));
+    dumpgen_free(&d);
 }
 
 static void golden(const char *path)

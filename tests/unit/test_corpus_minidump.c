@@ -25,6 +25,8 @@ static const struct {
     {NULL,                          "assertion",   "Electron writes the stream without text; one prints its type instead"},
     {"ios-sim-crashpad-annotation", "main",
      "the program is the module of type application; entry 0 is the simulator's dyld"                                    },
+    {"win-wow64-full",              "cpu",
+     "a 32-bit process, dumped by a 64-bit writer: we name its own CPU"                                                  },
     {"win-wow64-full",              "reg ",
      "the thread ran 32-bit code (CS 0x23): we give the registers of x86"                                                },
     {"win-minidump1",               "parameter 1",

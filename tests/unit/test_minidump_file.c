@@ -14,42 +14,62 @@ static void signatures(void)
         const char *name, *bytes;
         size_t n;
         enum fb_code want;
+        const char *says; // of the error; NULL: anything
     } rows[] = {
-        {"nothing",             "",                                      0,  FB_TRUNCATED},
-        {"half a header",       "MDMP\x93\xA7\0\0",                      8,  FB_TRUNCATED},
-        {"kernel, 64-bit",      "PAGEDU64 and so on, long enough....",   35, FB_MALFORMED},
-        {"kernel, 32-bit",      "PAGEDUMP",                              8,  FB_MALFORMED},
-        {"CAB",                 "MSCF",                                  4,  FB_MALFORMED},
-        {"gzip",                "\x1F\x8B\x08",                          3,  FB_MALFORMED},
-        {"zstd",                "\x28\xB5\x2F\xFD",                      4,  FB_MALFORMED},
-        {"ELF",
+        {"nothing",             "",                                      0,  FB_TRUNCATED, "shorter" },
+        {"half a header",       "MDMP\x93\xA7\0\0",                      8,  FB_TRUNCATED, NULL      },
+        {"kernel, 64-bit",      "PAGEDU64 and so on, long enough....",   35, FB_MALFORMED, "kernel"  },
+        {"kernel, 32-bit",      "PAGEDUMP",                              8,  FB_MALFORMED, "kernel"  },
+        {"CAB",                 "MSCF",                                  4,  FB_MALFORMED, "CAB"     },
+        {"gzip",                "\x1F\x8B\x08",                          3,  FB_MALFORMED, "gzip"    },
+        {"zstd",                "\x28\xB5\x2F\xFD",                      4,  FB_MALFORMED, "zstd"    },
+        {"a core",
          "\x7F"
-         "ELF\2\1\1",                                                    7,  FB_MALFORMED},
-        {"text",                "this is no dump but it is long enough", 37, FB_MALFORMED},
+         "ELF\2\1\1\0\0\0\0\0\0\0\0\0\4\0",                              18, FB_MALFORMED, "core2md" },
+        {"a core, big",
+         "\x7F"
+         "ELF\2\2\1\0\0\0\0\0\0\0\0\0\0\4",                              18, FB_MALFORMED, "core2md" },
+        {"a library",
+         "\x7F"
+         "ELF\2\1\1\0\0\0\0\0\0\0\0\0\3\0",                              18, FB_MALFORMED, "library" },
+        {"ELF, cut",
+         "\x7F"
+         "ELF\2\1\1",                                                    7,  FB_MALFORMED, "ELF"     },
+        {"ZIP",                 "PK\3\4",                                4,  FB_MALFORMED, "ZIP"     },
+        {"7z",                  "7z\xBC\xAF\x27\x1C",                    6,  FB_MALFORMED, "7z"      },
+        {"xz",
+         "\xFD"
+         "7zXZ",                                                         5,  FB_MALFORMED, "xz"      },
+        {"a program",           "MZ\x90",                                3,  FB_MALFORMED, "program" },
+        {"Mach-O",              "\xCF\xFA\xED\xFE",                      4,  FB_MALFORMED, "Mach-O"  },
+        {"a pointer",           "version https://git-lfs.github.com",    34, FB_MALFORMED, "LFS"     },
+        {"an old user dump",    "USERDUMP",                              8,  FB_MALFORMED, "debugger"},
+        {"text",                "this is no dump but it is long enough", 37, FB_MALFORMED, "MDMP"    },
         {"no stream",
          "MDMP\x93\xA7\0\0\0\0\0\0\x20\0\0\0"
-         "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",                             32, FB_TRUNCATED},
+         "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",                             32, FB_TRUNCATED, NULL      },
         {"directory outside",
          "MDMP\x93\xA7\0\0\1\0\0\0\xFF\xFF\xFF\xFF"
-         "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",                             32, FB_TRUNCATED},
+         "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",                             32, FB_TRUNCATED, NULL      },
         {"directory is header",
          "MDMP\x93\xA7\0\0\1\0\0\0\0\0\0\0"
-         "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",                             32, FB_OK       },
+         "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",                             32, FB_OK,        NULL      },
         {"other version",
          "MDMP\x94\xA7\0\0\1\0\0\0\0\0\0\0"
-         "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",                             32, FB_MALFORMED},
+         "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",                             32, FB_MALFORMED, NULL      },
         {"only magic swapped",
          "PMDM\x93\xA7\0\0\1\0\0\0\0\0\0\0"
-         "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",                             32, FB_MALFORMED},
+         "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",                             32, FB_MALFORMED, NULL      },
         {"swapped",
          "PMDM\0\0\xA7\x93\0\0\0\1\0\0\0\0"
-         "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",                             32, FB_OK       },
+         "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",                             32, FB_OK,        NULL      },
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct fb_span file = {(const uint8_t *)rows[i].bytes, rows[i].n, 0};
         reading_of(&got, file);
         CHECK(rows[i].name, got.err.code == rows[i].want);
         CHECK(rows[i].name, (got.err.what != NULL) == (rows[i].want != FB_OK));
+        CHECK(rows[i].name, rows[i].says == NULL || strstr(got.err.what, rows[i].says) != NULL);
     }
 }
 
@@ -245,6 +265,80 @@ static void sized_lists(void)
     }
 }
 
+/* Lists longer than a named limit: what fits is read, and the rest noted. */
+static void limits(void)
+{
+    static const struct {
+        const char *name;
+        uint32_t type;
+        size_t header, entry, limit; // bytes, bytes, entries
+        size_t extra;
+    } rows[] = {
+        {"threads, all",      3,  4,  48, 8192,  0},
+        {"threads, one more", 3,  4,  48, 8192,  1},
+        {"handles, all",      12, 16, 32, 65536, 0},
+        {"handles, one more", 12, 16, 32, 65536, 1},
+        {"unloaded, more",    14, 12, 24, 4096,  9},
+    };
+    enum { ROOM = 64 << 20 };
+    uint8_t *room = malloc(ROOM);
+    if (room == NULL)
+        abort();
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct dumpgen d;
+        size_t n = rows[i].limit + rows[i].extra;
+        dumpgen_begin(&d, false);
+        dumpgen_stream(&d, rows[i].type);
+        size_t start = dumpgen_bytes(&d, NULL, rows[i].header + n * rows[i].entry);
+        dumpgen_poke(&d, start, rows[i].type == 3 ? n : rows[i].header, 4);
+        if (rows[i].type != 3) {
+            dumpgen_poke(&d, start + 4, rows[i].entry, 4);
+            dumpgen_poke(&d, start + 8, n, 4);
+        }
+        dumpgen_stream_end(&d);
+        struct fb_arena arena = {.base = room, .cap = ROOM};
+        fb_arena_reset(&arena);
+        got.notes = (struct fb_notes){0};
+        got.err = fb_minidump_read(dumpgen_end(&d), &arena, &got.notes, &got.dump);
+        size_t read = got.dump.threads.n + got.dump.n_handles + got.dump.n_unloaded;
+        CHECK(rows[i].name, !fb_failed(got.err) && read == rows[i].limit);
+        CHECK(rows[i].name, reading_noted(&got, FB_NOTE_LIMIT) == (rows[i].extra != 0));
+        CHECK(rows[i].name, !reading_noted(&got, FB_NOTE_CUT_LIST));
+        fb_arena_reset(&arena);
+        dumpgen_free(&d);
+    }
+    free(room);
+}
+
+/* Every type of stream that the reader knows stands in a sample, and so in torture and in the
+ * seeds of the fuzz target. */
+static void samples_have_all(void)
+{
+    static const uint32_t known[] = {
+        3,          4,          5,          6,          7,          8,
+        9,          10,         11,         12,         13,         14,
+        15,         16,         17,         18,         19,         20,
+        21,         22,         24,         0x43500001, 0x47670001, 0x47670002,
+        0x47670003, 0x47670004, 0x47670005, 0x47670006, 0x47670007, 0x47670008,
+        0x47670009, 0x4767000A, 0x4D7A0001, 0x4D7A0002, 0x4D7A0003, 0x4D7A0004};
+    struct dumpgen samples[3];
+    (void)dumpgen_sample(&samples[0], FB_AMD64, false, false);
+    (void)dumpgen_sample(&samples[1], FB_AMD64, true, false);
+    (void)dumpgen_wow64(&samples[2]);
+    for (size_t i = 0; i < COUNT(known); i++) {
+        bool found = false;
+        for (size_t k = 0; k < COUNT(samples); k++)
+            for (size_t s = 0; s < samples[k].n_streams; s++)
+                found |= samples[k].streams[s].type == known[i];
+        CHECK(fb_minidump_stream_name(known[i]), found);
+    }
+    for (size_t k = 0; k < COUNT(samples); k++) {
+        reading_of(&got, (struct fb_span){samples[k].p, samples[k].n, 0});
+        CHECK("sample", !fb_failed(got.err) && !reading_noted(&got, FB_NOTE_BAD_STREAM));
+        dumpgen_free(&samples[k]);
+    }
+}
+
 int main(void)
 {
     signatures();
@@ -253,5 +347,7 @@ int main(void)
     duplicates();
     thread_lists();
     sized_lists();
+    limits();
+    samples_have_all();
     return check_done();
 }

@@ -110,6 +110,141 @@ static void exception_record(void)
     }
 }
 
+/* Exceptions that were being handled: records in memory, each leading to the next. */
+static void outer_exceptions(void)
+{
+    enum { AT = 0x8000, RECORD = 152 };
+    static uint8_t records[10 * RECORD];
+    static const struct {
+        const char *name;
+        uint16_t arch;
+        uint32_t platform, n_parameters;
+        size_t n;     // records
+        uint64_t end; // where the last one leads
+        size_t want;
+        bool limit;
+    } rows[] = {
+        {"none",                9, 2,      2,  0,  0,          0, false},
+        {"one",                 9, 2,      2,  1,  0,          1, false},
+        {"three",               9, 2,      15, 3,  0,          3, false},
+        {"32-bit",              0, 2,      2,  2,  0,          2, false},
+        {"one not captured",    9, 2,      2,  1,  0xDEAD0000, 1, false},
+        {"a ring",              9, 2,      2,  2,  AT,         8, true },
+        {"too many",            9, 2,      2,  10, 0,          8, true },
+        {"too many parameters", 9, 2,      16, 1,  0,          0, false},
+        {"not on Linux",        9, 0x8201, 2,  1,  0,          0, false},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct dumpgen d;
+        struct dumpgen scratch = {.p = records, .n = sizeof records, .room = sizeof records};
+        size_t word = rows[i].arch == 0 ? 4 : 8;
+        memset(records, 0, sizeof records);
+        for (size_t k = 0; k < rows[i].n; k++) {
+            uint64_t next = k + 1 < rows[i].n ? AT + RECORD * (k + 1) : rows[i].end;
+            dumpgen_poke(&scratch, RECORD * k, 0xE06D7363, 4);
+            dumpgen_poke(&scratch, RECORD * k + 8, next, word);
+            dumpgen_poke(&scratch, RECORD * k + 8 + word, 0x401000 + k, word);
+            dumpgen_poke(&scratch, RECORD * k + 8 + 2 * word, rows[i].n_parameters, 4);
+            dumpgen_poke(&scratch, RECORD * k + 8 + 3 * word, 0x19930520, word);
+        }
+        struct dumpgen_memory memory = {AT, records, sizeof records};
+        dumpgen_begin(&d, false);
+        dumpgen_system(
+            &d, &(struct dumpgen_system){.arch = rows[i].arch, .platform = rows[i].platform});
+        dumpgen_memory(&d, &memory, 1);
+        dumpgen_exception(&d, &(struct dumpgen_exception){.code = 0xC000041D,
+                                                          .nested = rows[i].n != 0 ? AT : 0});
+        reading_of(&got, dumpgen_end(&d));
+        const struct fb_exception *e = &got.dump.exception;
+        CHECK(rows[i].name, e->n_outer == rows[i].want);
+        for (size_t k = 0; k < e->n_outer; k++) {
+            CHECK(rows[i].name, e->outer[k].code == 0xE06D7363);
+            CHECK(rows[i].name, e->outer[k].address == 0x401000 + k % rows[i].n);
+            CHECK(rows[i].name, e->outer[k].n_parameters == rows[i].n_parameters &&
+                                    e->outer[k].parameters[0] == 0x19930520);
+        }
+        CHECK(rows[i].name, reading_noted(&got, FB_NOTE_LIMIT) == rows[i].limit);
+        dumpgen_free(&d);
+    }
+}
+
+/* What the header's flags promise must be there. */
+static void promises(void)
+{
+    static const struct {
+        const char *name;
+        uint64_t flags;
+        bool handles, noted;
+    } rows[] = {
+        {"nothing promised",  0,    false, false},
+        {"handles, kept",     4,    true,  false},
+        {"handles, not kept", 4,    false, true },
+        {"unloaded modules",  0x20, false, false},
+        {"all memory",        2,    false, true },
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct dumpgen d;
+        windows(&d);
+        d.flags = rows[i].flags;
+        if (rows[i].handles)
+            dumpgen_handles(&d, &(struct dumpgen_handle){.handle = 4}, 1);
+        dumpgen_raw(&d, 10, "x", 1);
+        reading_of(&got, dumpgen_end(&d));
+        size_t n = 0;
+        for (size_t k = 0; k < got.notes.n; k++)
+            n += strstr(got.notes.v[k].what, "promise") != NULL;
+        CHECK(rows[i].name, (n != 0) == rows[i].noted);
+        dumpgen_free(&d);
+    }
+}
+
+/* Each oddity lowers the score, down to where all is odd. */
+static void odd_dumps(void)
+{
+    static const struct {
+        const char *name;
+        size_t odd; // regions of memory that are empty
+        bool lower; // than the row before
+    } rows[] = {
+        {"nothing odd", 0,  false},
+        {"one",         1,  true },
+        {"four",        4,  true },
+        {"eight",       8,  true },
+        {"all",         16, false},
+    };
+    double before = 1;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct dumpgen_memory memory[20] = {
+            {0x5000, stack, sizeof stack}
+        };
+        struct dumpgen d;
+        windows(&d);
+        dumpgen_memory(&d, memory, 1 + rows[i].odd);
+        reading_of(&got, dumpgen_end(&d));
+        CHECK(rows[i].name, got.dump.memory.n == 1);
+        CHECK(rows[i].name, i == 0 || (got.dump.completeness < before) == rows[i].lower);
+        before = got.dump.completeness;
+        dumpgen_free(&d);
+    }
+}
+
+/* Itanium's list of threads, whose entries are longer. */
+static void threads_ex(void)
+{
+    struct dumpgen d;
+    windows(&d);
+    dumpgen_stream(&d, 8);
+    dumpgen_number(&d, 2, 4);
+    for (uint32_t i = 0; i < 2; i++) {
+        dumpgen_number(&d, 70 + i, 4);
+        dumpgen_bytes(&d, NULL, 60);
+    }
+    dumpgen_stream_end(&d);
+    reading_of(&got, dumpgen_end(&d));
+    CHECK("ex", got.dump.threads.n == 2 && got.dump.threads.v[1].id == 71);
+    dumpgen_free(&d);
+}
+
 /* Where a stack is found when the thread does not say where in the file it lies. */
 static void stacks(void)
 {
@@ -278,11 +413,11 @@ static void sample_linux(void)
     CHECK("uname",
           dump->system.major == 5 && dump->system.minor == 10 && dump->system.build == 28);
     CHECK("maps",
-          dump->n_maps == 5 && dump->pages.n == 5 && dump->pages.source == FB_PAGES_MAPS);
+          dump->n_maps == 6 && dump->pages.n == 6 && dump->pages.source == FB_PAGES_MAPS);
     CHECK("maps", reading_same(dump->pages.v[1].name, "/usr/bin/sample program (deleted)"));
     CHECK("maps",
           dump->pages.v[0].kind == FB_PAGE_IMAGE && dump->pages.v[2].kind == FB_PAGE_HEAP);
-    CHECK("maps", dump->pages.v[3].kind == FB_PAGE_STACK &&
+    CHECK("maps", dump->pages.v[4].kind == FB_PAGE_STACK &&
                       dump->pages.v[0].access == (FB_PAGE_READ | FB_PAGE_EXECUTE));
     CHECK("lsb", dump->has_lsb && reading_same(dump->lsb.id, "Debian"));
     CHECK("lsb", reading_same(dump->lsb.description, "Debian GNU/Linux 12"));
@@ -324,6 +459,10 @@ int main(void)
 {
     crashing_thread();
     exception_record();
+    outer_exceptions();
+    promises();
+    odd_dumps();
+    threads_ex();
     stacks();
     memory();
     memory64_lies();

@@ -9,6 +9,7 @@
 #pragma once
 #include "base/arena.h"
 #include "base/reader.h"
+#include "process.h"
 
 typedef uint64_t fb_addr; // an address in the process that crashed: compared, never followed
 
@@ -22,8 +23,7 @@ typedef uint64_t fb_addr; // an address in the process that crashed: compared, n
       "a stream stands twice; the first one that can be read counts")                          \
     X(MISSING_STREAM, "missing_stream", "a stream that every dump should have is not there")   \
     X(BAD_ITEM, "bad_item", "one item of a list could not be read")                            \
-    X(CUT_LIST, "cut_list",                                                                    \
-      "a list claims more items than its bytes can hold, or than the limit")                   \
+    X(CUT_LIST, "cut_list", "a list claims more items than its bytes can hold")                \
     X(DUPLICATE_ITEM, "duplicate_item", "two items claim the same identity; the first counts") \
     X(BAD_TEXT, "bad_text", "a text was not valid UTF-8 or UTF-16, or too long")               \
     X(BAD_RANGE, "bad_range", "an address range is empty, wraps, or overlaps another")         \
@@ -60,8 +60,9 @@ enum fb_os { FB_OS_UNKNOWN, FB_WINDOWS, FB_MACOS, FB_IOS, FB_LINUX, FB_ANDROID, 
 struct fb_system {
     enum fb_arch arch;
     enum fb_os os;
-    uint16_t arch_id;     // as recorded
-    uint32_t platform_id; // as recorded
+    const char *arch_name; // literal, of a CPU that is not walked; NULL: any other
+    uint16_t arch_id;      // as recorded
+    uint32_t platform_id;  // as recorded
     uint32_t major, minor, build;
     uint32_t cpu_count;
     const char *csd;      // service pack, build or uname text
@@ -213,6 +214,10 @@ struct fb_thread {
     struct fb_regs regs;    // valid == 0 when there is no usable context
     const char *name;
     uint64_t last_error;  // Windows; UINT64_MAX when the TEB was not captured
+    uint64_t last_status; // NTSTATUS, likewise
+    fb_addr stack_base;   // Windows: the stack's high end, and how low its pages
+    fb_addr stack_limit;  // reach; 0 when the TEB was not captured
+    struct fb_thread_info info;
     fb_addr shadow_stack; // CET's shadow-stack pointer; 0: unknown
 };
 struct fb_threads {
@@ -221,12 +226,20 @@ struct fb_threads {
 };
 
 enum { FB_EXCEPTION_PARAMETERS_MAX = 15 };
+struct fb_nested_exception { // one that was being handled, read from the process' memory
+    uint32_t code, flags;
+    fb_addr address;
+    uint32_t n_parameters;
+    uint64_t parameters[FB_EXCEPTION_PARAMETERS_MAX];
+};
 struct fb_exception {
     bool present;
     uint32_t thread_id;
     uint32_t code, flags;
     fb_addr address;
-    fb_addr nested; // address of the next record
+    fb_addr nested;                          // address of the next record
+    const struct fb_nested_exception *outer; // as far as they were captured, nearest first
+    size_t n_outer;
     uint32_t n_parameters;
     uint64_t parameters[FB_EXCEPTION_PARAMETERS_MAX];
     struct fb_span context;
@@ -271,13 +284,31 @@ struct fb_dump {
     uint32_t pid;           // 0 when unknown
     uint32_t process_start; // unix seconds, 0 when unknown
     struct fb_modules modules;
+    struct fb_misc misc;
     const struct fb_unloaded *unloaded;
     size_t n_unloaded;
+    const char *comment, *comment_wide; // that the writer was asked to add, ANSI and UTF-16
+    const struct fb_handle *handles;
+    size_t n_handles;
+    const struct fb_handle_operation *handle_operations;
+    size_t n_handle_operations;
+    const struct fb_token *tokens;
+    size_t n_tokens;
+    struct fb_vm_counters counters;
+    struct fb_system_memory system_memory;
+    struct fb_linux proc;                    // what Linux tells of it
+    struct fb_span proc_status, environment; // raw: see the functions that read them
+    const struct fb_mac_record *mac_records;
+    size_t n_mac_records;
+    const char *mac_boot_args;
+    const char *soft_errors;           // JSON of the writer, on what it could not do
+    const char *report_id, *client_id; // Crashpad's, as GUIDs
     struct fb_memory memory;
     struct fb_pages pages;
     struct fb_threads threads;
     size_t crashing; // index of the crashing, else the requesting thread; SIZE_MAX: none
     bool requested;  // `crashing` only requested the dump: nothing crashed
+    uint32_t writing_thread; // id of the thread that wrote the dump; 0: unknown
     struct fb_exception exception;
     struct fb_bugcheck bugcheck; // present: a kernel dump, not a minidump
     struct fb_kernel kernel;
@@ -304,6 +335,13 @@ int fb_region_order(const void *a, const void *b);
 
 /* --- for those who read it ---------------------------------------------------------- */
 
+/** What the raw status says. Neither it nor the environment is read before somebody asks: they
+ * are long, name persons, and no walk needs them. */
+struct fb_proc_status fb_proc_status(struct fb_span raw);
+/** The next name of an environment, "" at its end; `rest` goes on behind it. What is not a
+ * variable is skipped: environments are cut, and overwritten by the titles of programs.
+ * @return a view, without a NUL */
+struct fb_span fb_environment_name(struct fb_span *rest);
 /** The module that holds `a`; NULL when none does. */
 const struct fb_module *fb_module_at(const struct fb_modules *modules, fb_addr a);
 /** The pages that hold `a`; NULL when unknown. */

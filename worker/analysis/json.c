@@ -47,6 +47,32 @@ static void put_accesses(const struct fb_json_document *d, const struct fb_crash
     fb_json_close(d->t, ']');
 }
 
+static void put_parameters(const struct fb_json_document *d, const uint64_t *v, size_t n)
+{
+    fb_json_open(d->t, "parameters", '[');
+    for (size_t i = 0; i < n; i++)
+        fb_json_address(d, NULL, v[i], true);
+    fb_json_close(d->t, ']');
+}
+
+/* Those that were being handled; left out when there are none. */
+static void put_outer_exceptions(const struct fb_json_document *d)
+{
+    const struct fb_exception *e = &d->a->dump.exception;
+    if (e->n_outer == 0)
+        return;
+    fb_json_open(d->t, "outer_exceptions", '[');
+    for (size_t i = 0; i < e->n_outer; i++) {
+        fb_json_open(d->t, NULL, '{');
+        fb_json_hex(d->t, "code", e->outer[i].code, 8, true);
+        fb_json_hex(d->t, "flags", e->outer[i].flags, 8, true);
+        fb_json_address(d, "address", e->outer[i].address, true);
+        put_parameters(d, e->outer[i].parameters, e->outer[i].n_parameters);
+        fb_json_close(d->t, '}');
+    }
+    fb_json_close(d->t, ']');
+}
+
 /* Why a kernel stopped; only kernel dumps have it. */
 static void put_bugcheck(const struct fb_json_document *d)
 {
@@ -84,12 +110,10 @@ static void put_crash(const struct fb_json_document *d)
     fb_json_string(d->t, "assertion", dump->assertion);
     fb_json_hex(d->t, "code", e->code, 8, e->present);
     fb_json_hex(d->t, "flags", e->flags, 8, e->present);
-    fb_json_open(d->t, "parameters", '[');
-    for (size_t i = 0; i < e->n_parameters; i++)
-        fb_json_address(d, NULL, e->parameters[i], true);
-    fb_json_close(d->t, ']');
+    put_parameters(d, e->parameters, e->n_parameters);
     fb_json_string(d->t, "access", fb_access_name(crash->access));
     fb_json_address(d, "ip", crash->ip, crash->crashed);
+    put_outer_exceptions(d);
     put_bugcheck(d);
     fb_json_close(d->t, '}');
 }
@@ -118,10 +142,11 @@ static void put_system(const struct fb_json_document *d)
     fb_json_open(d->t, "system_info", '{');
     fb_json_string(d->t, "os", os[s->os]);
     put_os_version(d);
-    fb_json_string(d->t, "cpu_arch", arch[s->arch]);
+    fb_json_string(d->t, "cpu_arch", s->arch_name != NULL ? s->arch_name : arch[s->arch]);
     fb_json_string(d->t, "cpu_info", s->cpu_info);
     fb_json_number(d->t, "cpu_count", s->cpu_count);
-    fb_json_null(d->t, "cpu_microcode_version");
+    fb_json_hex(d->t, "cpu_microcode_version", d->a->dump.proc.microcode, 1,
+                d->a->dump.proc.has_microcode);
     fb_json_close(d->t, '}');
 }
 
@@ -252,6 +277,7 @@ static void put_thread(const struct fb_json_document *d, const char *key, size_t
     fb_json_close(d->t, ']');
     fb_json_string(d->t, "stop", stack->stop);
     put_oddities(d, stack);
+    fb_json_thread_info(d, thread);
     fb_json_close(d->t, '}');
 }
 
@@ -347,6 +373,8 @@ const char *fb_analysis_json(const struct fb_analysis *a, const struct fb_symbol
     put_linux(&d);
     put_threads(&d);
     put_modules(&d);
+    fb_json_handles(&d);
+    fb_json_mac(&d);
     fb_json_ours(&d);
     fb_json_close(&text, '}');
     return fb_text_close(&text, arena);

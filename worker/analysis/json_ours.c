@@ -3,11 +3,30 @@
  * in it, the judgement, the keys, and what the client and the process said.
  */
 #include "json_parts.h"
+#include "minidump/minidump.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 
 /* --- the dump ----------------------------------------------------------------------- */
+
+/* Those nobody reads are listed, too: what a writer took the trouble to add may be wanted. */
+static void put_streams(const struct fb_json_document *d)
+{
+    const struct fb_dump *dump = &d->a->dump;
+    fb_json_open(d->t, "streams", '[');
+    for (size_t i = 0; i < dump->n_streams; i++) {
+        const struct fb_stream_row *row = &dump->streams[i];
+        if (row->type == 0)
+            continue; // filler
+        fb_json_open(d->t, NULL, '{');
+        fb_json_number(d->t, "type", row->type);
+        fb_json_string(d->t, "name", fb_minidump_stream_name(row->type));
+        fb_json_number(d->t, "size", row->size);
+        fb_json_close(d->t, '}');
+    }
+    fb_json_close(d->t, ']');
+}
 
 /* Kernel dumps only. */
 static void put_kernel(const struct fb_json_document *d)
@@ -35,6 +54,9 @@ static void put_dump(const struct fb_json_document *d)
     fb_json_string(d->t, "writer", a->dump.writer);
     fb_json_number(d->t, "time", a->dump.time);
     put_kernel(d);
+    if (a->dump.writing_thread != 0)
+        fb_json_number(d->t, "writing_thread", a->dump.writing_thread);
+    put_streams(d);
     fb_json_close(d->t, '}');
     fb_json_decimal(d->t, "completeness", a->dump.completeness);
 }
@@ -45,12 +67,15 @@ static void put_notes(const struct fb_json_document *d)
     static const char *const names[] = {FB_NOTE_CODES(X)};
 #undef X
     const struct fb_notes *notes = &d->a->notes;
+    static const struct fb_note more = {FB_NOTE_LIMIT, "more was odd than is listed here",
+                                        FB_NOWHERE};
     fb_json_open(d->t, "notes", '[');
-    for (size_t i = 0; i < notes->n; i++) {
+    for (size_t i = 0; i < notes->n + (notes->dropped != 0); i++) {
+        const struct fb_note *note = i < notes->n ? &notes->v[i] : &more;
         fb_json_open(d->t, NULL, '{');
-        fb_json_string(d->t, "code", names[notes->v[i].code]);
-        fb_json_string(d->t, "what", notes->v[i].what);
-        fb_json_known_number(d->t, "at", notes->v[i].at, notes->v[i].at != FB_NOWHERE);
+        fb_json_string(d->t, "code", names[note->code]);
+        fb_json_string(d->t, "what", note->what);
+        fb_json_known_number(d->t, "at", note->at, note->at != FB_NOWHERE);
         fb_json_close(d->t, '}');
     }
     fb_json_close(d->t, ']');
@@ -242,6 +267,7 @@ void fb_json_ours(const struct fb_json_document *d)
 {
     put_dump(d);
     put_notes(d);
+    fb_json_process(d);
     put_exploitability(d);
     put_keys(d);
     put_annotations(d);

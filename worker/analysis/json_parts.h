@@ -22,3 +22,12 @@ static inline void fb_json_address(const struct fb_json_document *d, const char 
 
 /** The keys that minidump-stackwalk does not have: dump, judgement, keys, annotations. */
 void fb_json_ours(const struct fb_json_document *d);
+
+/* --- json_process.c: what was said of the process beside its stacks ------------------ */
+
+/** Fields of a thread that only Windows has; nothing when there are none. */
+void fb_json_thread_info(const struct fb_json_document *d, const struct fb_thread *thread);
+void fb_json_handles(const struct fb_json_document *d);
+void fb_json_mac(const struct fb_json_document *d);
+/** Times, rights, memory and the rest, as one object. */
+void fb_json_process(const struct fb_json_document *d);

@@ -83,6 +83,14 @@ void fb_json_number(struct fb_text *t, const char *key, uint64_t value)
     fb_text_dec(t, value);
 }
 
+void fb_json_signed(struct fb_text *t, const char *key, int64_t value)
+{
+    put_key(t, key);
+    if (value < 0)
+        fb_text_char(t, '-');
+    fb_text_dec(t, value < 0 ? 0 - (uint64_t)value : (uint64_t)value);
+}
+
 void fb_json_known_number(struct fb_text *t, const char *key, uint64_t value, bool known)
 {
     if (known)

@@ -14,6 +14,7 @@ void fb_json_close(struct fb_text *t, char bracket);                 // '}' or '
 /** `value` NULL is null. */
 void fb_json_string(struct fb_text *t, const char *key, const char *value);
 void fb_json_number(struct fb_text *t, const char *key, uint64_t value);
+void fb_json_signed(struct fb_text *t, const char *key, int64_t value);
 /** Null when `known` is false. */
 void fb_json_known_number(struct fb_text *t, const char *key, uint64_t value, bool known);
 /** With at most two decimals. */

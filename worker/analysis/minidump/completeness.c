@@ -45,7 +45,7 @@ const char *fb_md_writer(const struct fb_md *m)
 
 /* --- the score: each row says how much there is, 0 to 1, or -1: not asked for ------- */
 
-enum { NOT_ASKED = -1, FULL_MEMORY_INFO = 0x800 };
+enum { NOT_ASKED = -1, FULL_MEMORY_INFO = 0x800, NOTES_OF_RUIN = 8 };
 
 static double share(size_t part, size_t whole)
 {
@@ -121,6 +121,24 @@ static double protections(const struct fb_md *m)
     return promised ? m->dump->pages.n != 0 : NOT_ASKED;
 }
 
+/* Notes of something that was lost, or is not what it should be; what is missing altogether
+ * the other rows count. A dump where all is odd has none of these points. */
+static double soundness(const struct fb_md *m)
+{
+    static const bool lossy[FB_NOTE_COUNT] = {
+        [FB_NOTE_TRUNCATED] = true,      [FB_NOTE_BAD_STREAM] = true,
+        [FB_NOTE_BAD_ITEM] = true,       [FB_NOTE_CUT_LIST] = true,
+        [FB_NOTE_BAD_TEXT] = true,       [FB_NOTE_BAD_RANGE] = true,
+        [FB_NOTE_BAD_CONTEXT] = true,    [FB_NOTE_LIMIT] = true,
+        [FB_NOTE_UNREAD] = true,         [FB_NOTE_DUPLICATE_STREAM] = true,
+        [FB_NOTE_DUPLICATE_ITEM] = true,
+    };
+    size_t n = m->notes->dropped;
+    for (size_t i = 0; i < m->notes->n; i++)
+        n += lossy[m->notes->v[i].code];
+    return n < NOTES_OF_RUIN ? 1.0 - (double)n / NOTES_OF_RUIN : 0.0;
+}
+
 static const struct {
     double weight;
     double (*held)(const struct fb_md *m);
@@ -135,6 +153,7 @@ static const struct {
     {15, stack      },
     {5,  code       }, // bytes of the crashing instruction
     {5,  protections},
+    {5,  soundness  }, // few notes of something lost
 };
 
 double fb_md_completeness(const struct fb_md *m)

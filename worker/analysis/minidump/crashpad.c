@@ -9,11 +9,12 @@
 #include "minidump/parts.h"
 
 enum {
-    IDS_SIZE = 32,
+    ID_SIZE = 16,
     MODULE_ENTRY_SIZE = 12,
     PAIR_SIZE = 8,
     OBJECT_SIZE = 12,
-    TYPE_STRING = 1, // 0 is invalid, others are the application's own
+    TYPE_INVALID = 0,
+    TYPE_STRING = 1, // others are the application's own
 };
 
 struct pairs { // growing within a room that was measured before
@@ -31,10 +32,7 @@ static size_t count_items(struct fb_md *m, struct fb_md_location where, size_t s
 {
     struct fb_reader r = at(m, where);
     uint32_t claimed = fb_read_u32(&r);
-    size_t n = fb_read_room(&r, claimed, size);
-    if (n < claimed && where.size != 0)
-        fb_note(m->notes, FB_NOTE_CUT_LIST, "annotations claim more than there is", where.rva);
-    return n < FB_MD_ANNOTATIONS_MAX ? n : FB_MD_ANNOTATIONS_MAX;
+    return where.size != 0 ? fb_md_room(m, &r, claimed, size, FB_MD_ANNOTATIONS_MAX) : 0;
 }
 
 static void add(struct pairs *pairs, const char *name, const char *value)
@@ -85,6 +83,9 @@ static void read_objects(struct fb_md *m, struct fb_md_location where, struct pa
             fb_note(m->notes, FB_NOTE_BAD_ITEM, "an annotation reaches beyond the file", value);
         else if (type == TYPE_STRING)
             add(pairs, fb_md_string8(m, name), fb_md_text8(m, bytes, FB_MD_VALUE_MAX));
+        else if (type != TYPE_INVALID)
+            fb_note(m->notes, FB_NOTE_UNREAD, "an annotation of an application's own type",
+                    value);
     }
 }
 
@@ -142,11 +143,36 @@ static void read_modules(struct fb_md *m, struct fb_md_location where, size_t *l
     }
 }
 
+/* A GUID as people write it; NULL when it is all zero, as of a client that has none. */
+static const char *guid(struct fb_md *m, struct fb_span bytes)
+{
+    static const uint8_t widths[] = {4, 2, 2};
+    struct fb_reader r = fb_md_reader(m, bytes);
+    char room[40];
+    struct fb_text text = fb_text_over(room, sizeof room);
+    uint64_t any = 0;
+    for (size_t i = 0; i < sizeof widths; i++) {
+        uint64_t v = fb_read_le(&r, widths[i]);
+        any |= v;
+        fb_text_hex(&text, v, 2 * widths[i]);
+        fb_text_char(&text, '-');
+    }
+    for (size_t i = r.at; i < ID_SIZE; i++) {
+        uint8_t v = fb_read_u8(&r);
+        any |= v;
+        fb_text_hex(&text, v, 2);
+        if (i == ID_SIZE - 7)
+            fb_text_char(&text, '-');
+    }
+    return any != 0 ? fb_md_keep(m, &text) : NULL;
+}
+
 struct fb_err fb_md_crashpad(struct fb_md *m, struct fb_md_stream s)
 {
     struct fb_reader r = fb_md_reader(m, s.bytes);
     uint32_t version = fb_read_u32(&r);
-    fb_read_skip(&r, IDS_SIZE);
+    struct fb_span report = fb_read_bytes(&r, ID_SIZE);
+    struct fb_span client = fb_read_bytes(&r, ID_SIZE);
     struct fb_md_location simple = fb_md_location(&r);
     struct fb_md_location modules = fb_md_location(&r);
     if (fb_failed(r.err))
@@ -157,6 +183,8 @@ struct fb_err fb_md_crashpad(struct fb_md *m, struct fb_md_stream s)
     uint64_t mask = fb_read_u64(&r);
     m->dump->address_mask = fb_failed(r.err) ? 0 : mask; // older writers end before it
 
+    m->dump->report_id = guid(m, report);
+    m->dump->client_id = guid(m, client);
     size_t left = FB_MD_ANNOTATIONS_MAX;
     struct pairs pairs = room_for(m, count_items(m, simple, PAIR_SIZE), &left);
     read_simple(m, simple, &pairs);

@@ -32,6 +32,49 @@ static void read_parameters(struct fb_md *m, struct fb_reader *r, struct fb_exce
     }
 }
 
+/* --- exceptions that were being handled when this one came: EXCEPTION_RECORDs in memory - */
+
+enum { NESTED_MAX = 8 };
+
+/* The record at `at`, and where the next one is. False when it was not captured. */
+static bool read_nested(const struct fb_md *m, fb_addr at, struct fb_nested_exception *out,
+                        fb_addr *next)
+{
+    size_t word = fb_md_is_32bit(m) ? 4 : 8;
+    size_t n_at = 8 + 2 * word, first = n_at + word; // the count takes a word, too
+    struct fb_reader r = fb_md_reader(
+        m, fb_memory_at(&m->dump->memory, at, first + FB_EXCEPTION_PARAMETERS_MAX * word));
+    *out = (struct fb_nested_exception){.code = fb_read_u32(&r)};
+    out->flags = fb_read_u32(&r);
+    *next = fb_read_le(&r, word);
+    out->address = fb_read_le(&r, word);
+    out->n_parameters = fb_read_u32(&r);
+    fb_read_skip(&r, word - 4);
+    if (fb_failed(r.err) || out->n_parameters > FB_EXCEPTION_PARAMETERS_MAX)
+        return false;
+    for (uint32_t i = 0; i < out->n_parameters; i++)
+        out->parameters[i] = fb_read_le(&r, word);
+    return !fb_failed(r.err);
+}
+
+/* A chain that is longer, or a ring, is a lie. */
+static void follow_nested(struct fb_md *m, struct fb_exception *e)
+{
+    struct fb_nested_exception found[NESTED_MAX];
+    fb_addr at = m->dump->system.os == FB_WINDOWS ? e->nested : 0;
+    size_t n = 0;
+    while (at != 0 && n < NESTED_MAX && read_nested(m, at, &found[n], &at))
+        n++;
+    if (at != 0 && n == NESTED_MAX)
+        fb_note(m->notes, FB_NOTE_LIMIT, "more exceptions were being handled than we follow",
+                FB_NOWHERE);
+    struct fb_nested_exception *v = n != 0 ? FB_MD_NEW(m, struct fb_nested_exception, n) : NULL;
+    if (v != NULL)
+        memcpy(v, found, n * sizeof *v);
+    e->outer = v;
+    e->n_outer = v != NULL ? n : 0;
+}
+
 struct fb_err fb_md_exception(struct fb_md *m, struct fb_md_stream s)
 {
     struct fb_reader r = fb_md_reader(m, s.bytes);
@@ -55,6 +98,7 @@ struct fb_err fb_md_exception(struct fb_md *m, struct fb_md_stream s)
                 at.rva);
     e.context = fb_span_clip(e.context, 0, FB_MD_CONTEXT_MAX);
     e.regs = fb_md_believed_context(m, e.context);
+    follow_nested(m, &e);
     m->dump->exception = e;
     return FB_NO_ERR;
 }

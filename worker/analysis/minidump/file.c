@@ -11,36 +11,11 @@
 #include "minidump/parts.h"
 
 enum {
-    HEADER_SIZE = 32,
     ENTRY_SIZE = 12,
     VERSION_LOW = 0xA793,
     SIGNATURE = 0x504D444D,
     SIGNATURE_SWAPPED = 0x4D444D50,
 };
-
-/* What a collector is handed instead: said by name, since "not a minidump" helps nobody. */
-static const struct {
-    const char *magic;
-    size_t n;
-    const char *what;
-} others[] = {
-    {"PAGEDU64",         8, "a Windows kernel dump (64-bit), not a minidump"   },
-    {"PAGEDUMP",         8, "a Windows kernel dump (32-bit), not a minidump"   },
-    {"MSCF",             4, "a CAB archive: unpack it and send the dump inside"},
-    {"\x1F\x8B",         2, "gzip data: unpack it and send the dump inside"    },
-    {"\x28\xB5\x2F\xFD", 4, "zstd data: unpack it and send the dump inside"    },
-    {"\x7F\x45LF",       4, "an ELF file (a core dump?), not a minidump"       },
-};
-
-static struct fb_err not_a_minidump(struct fb_span file)
-{
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        if (file.n >= others[i].n && memcmp(file.p, others[i].magic, others[i].n) == 0)
-            return FB_FAIL(MALFORMED, others[i].what, 0);
-    if (file.n < HEADER_SIZE)
-        return FB_FAIL(TRUNCATED, "shorter than the header of a minidump", file.n);
-    return FB_FAIL(MALFORMED, "not a minidump: it does not begin with MDMP", 0);
-}
 
 void *fb_md_alloc(struct fb_md *m, size_t n, size_t size, size_t align)
 {
@@ -60,13 +35,9 @@ bool fb_md_has(const struct fb_dump *dump, enum fb_md_type type)
 static struct fb_err read_directory(struct fb_md *m, uint32_t claimed, uint32_t rva)
 {
     struct fb_reader r = fb_md_reader(m, fb_span_clip(m->file, rva, UINT64_MAX));
-    size_t n = fb_read_room(&r, claimed, ENTRY_SIZE);
-    if (n == 0)
+    if (fb_read_room(&r, claimed, ENTRY_SIZE) == 0)
         return FB_FAIL(TRUNCATED, "not one entry of the stream directory can be read", rva);
-    if (n < claimed || n > FB_MD_STREAMS_MAX)
-        fb_note(m->notes, FB_NOTE_CUT_LIST, "the directory claims more streams than we read",
-                rva);
-    n = n < FB_MD_STREAMS_MAX ? n : FB_MD_STREAMS_MAX;
+    size_t n = fb_md_room(m, &r, claimed, ENTRY_SIZE, FB_MD_STREAMS_MAX);
     struct fb_stream_row *v = FB_MD_NEW(m, struct fb_stream_row, n);
     for (size_t i = 0; v != NULL && i < n; i++) {
         v[i].type = fb_read_u32(&r);
@@ -88,7 +59,7 @@ static struct fb_err read_header(struct fb_md *m)
         r.big = m->big = m->dump->swapped = m->dump->memory.big = true;
         fb_note(m->notes, FB_NOTE_BYTE_ORDER, "every number is swapped", 0);
     } else if (signature != SIGNATURE) {
-        return not_a_minidump(m->file);
+        return fb_md_not_a_minidump(m->file);
     }
     uint32_t version = fb_read_u32(&r);
     uint32_t streams = fb_read_u32(&r);
@@ -97,7 +68,7 @@ static struct fb_err read_header(struct fb_md *m)
     m->dump->time = fb_read_u32(&r);
     m->dump->flags = fb_read_u64(&r);
     if (fb_failed(r.err))
-        return not_a_minidump(m->file);
+        return fb_md_not_a_minidump(m->file);
     if ((version & 0xFFFF) != VERSION_LOW)
         return FB_FAIL(MALFORMED, "a minidump of a version that nobody writes", 4);
     return read_directory(m, streams, directory);
@@ -143,22 +114,57 @@ static const struct {
     {FB_MD_MODULE_LIST,          fb_md_modules,        NULL,                  "no ModuleList: no address can be named"},
     {FB_MD_UNLOADED_MODULE_LIST, fb_md_unloaded,       NULL,                  NULL},
     {FB_MD_CRASHPAD_INFO,        fb_md_crashpad,       NULL,                  NULL},
-    {FB_MD_THREAD_LIST,          fb_md_threads,        NULL,                  "no ThreadList: nothing to walk"},
+    {FB_MD_THREAD_EX_LIST,       fb_md_threads_ex,     NULL,                  NULL},
+    {FB_MD_THREAD_LIST,          fb_md_threads,        NULL,                  NULL},
     {FB_MD_MEMORY_LIST,          fb_md_memory_list,    NULL,                  NULL},
     {FB_MD_MEMORY64_LIST,        fb_md_memory64_list,  fb_md_memory,          NULL},
     {FB_MD_MEMORY_INFO_LIST,     fb_md_memory_info,    NULL,                  NULL},
+    {FB_MD_LINUX_AUXV,           fb_md_auxv,           NULL,                  NULL},
     {FB_MD_LINUX_MAPS,           fb_md_maps,           fb_md_thread_contexts, NULL},
     {FB_MD_FUNCTION_TABLE,       fb_md_function_tables, NULL,                 NULL},
     {FB_MD_THREAD_INFO_LIST,     fb_md_thread_info,    NULL,                  NULL},
     {FB_MD_THREAD_NAMES,         fb_md_thread_names,   NULL,                  NULL},
     {FB_MD_EXCEPTION,            fb_md_exception,      fb_md_crashing,        NULL},
+    {FB_MD_COMMENT_A,            fb_md_comment,        NULL,                  NULL},
+    {FB_MD_COMMENT_W,            fb_md_comment_wide,   NULL,                  NULL},
+    {FB_MD_HANDLE_DATA,          fb_md_handles,        NULL,                  NULL},
+    {FB_MD_HANDLE_OPERATION_LIST, fb_md_handle_operations, NULL,              NULL},
+    {FB_MD_TOKEN,                fb_md_tokens,         NULL,                  NULL},
+    {FB_MD_SYSTEM_MEMORY_INFO,   fb_md_system_memory,  NULL,                  NULL},
+    {FB_MD_VM_COUNTERS,          fb_md_vm_counters,    NULL,                  NULL},
     {FB_MD_ASSERTION,            fb_md_assertion,      NULL,                  NULL},
     {FB_MD_MAC_CRASH_INFO,       fb_md_mac_crash_info, NULL,                  NULL},
     {FB_MD_LINUX_CPUINFO,        fb_md_cpuinfo,        NULL,                  NULL},
     {FB_MD_LINUX_STATUS,         fb_md_status,         NULL,                  NULL},
-    {FB_MD_LINUX_LSB,            fb_md_lsb,            fb_md_last_errors,     NULL},
+    {FB_MD_LINUX_LSB,            fb_md_lsb,            NULL,                  NULL},
+    {FB_MD_LINUX_COMMAND_LINE,   fb_md_command_line,   NULL,                  NULL},
+    {FB_MD_LINUX_ENVIRONMENT,    fb_md_environment,    NULL,                  NULL},
+    {FB_MD_LINUX_DSO_DEBUG,      fb_md_dso_debug,      NULL,                  NULL},
+    {FB_MD_LINUX_LIMITS,         fb_md_limits,         NULL,                  NULL},
+    {FB_MD_MAC_BOOT_ARGS,        fb_md_boot_args,      NULL,                  NULL},
+    {FB_MD_SOFT_ERRORS,          fb_md_soft_errors,    fb_md_tebs,            NULL},
 };
 // clang-format on
+
+/* What the flags say the writer was asked for: without it the dump was cut while written. An
+ * empty list of unloaded modules is left out by writers, and says nothing. */
+static const struct {
+    uint64_t flag;
+    enum fb_md_type type;
+    const char *missing;
+} promises[] = {
+    {0x2,    FB_MD_MEMORY64_LIST,    "the flags promise all memory"        },
+    {0x4,    FB_MD_HANDLE_DATA,      "the flags promise handles"           },
+    {0x800,  FB_MD_MEMORY_INFO_LIST, "the flags promise memory information"},
+    {0x1000, FB_MD_THREAD_INFO_LIST, "the flags promise thread information"},
+};
+
+static void check_promises(struct fb_md *m)
+{
+    for (size_t i = 0; i < sizeof promises / sizeof *promises; i++)
+        if ((m->dump->flags & promises[i].flag) != 0 && !fb_md_has(m->dump, promises[i].type))
+            missing(m, promises[i].missing);
+}
 
 static void read_streams(struct fb_md *m)
 {
@@ -168,8 +174,11 @@ static void read_streams(struct fb_md *m)
         if (order[i].then != NULL && !m->full)
             order[i].then(m);
     }
+    if (m->dump->threads.v == NULL)
+        missing(m, "no ThreadList: nothing to walk");
     if (m->dump->memory.n == 0)
         missing(m, "no memory: stacks cannot be walked");
+    check_promises(m);
 }
 
 struct fb_err fb_minidump_read(struct fb_span file, struct fb_arena *arena,

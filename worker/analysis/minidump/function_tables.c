@@ -99,10 +99,8 @@ struct fb_err fb_md_function_tables(struct fb_md *m, struct fb_md_stream s)
     fb_read_skip(&r, padding);
     if (fb_failed(r.err))
         return claimed == 0 ? FB_NO_ERR : r.err;
-    size_t n = fb_read_room(&r, claimed, sizes.descriptor + sizes.native);
-    if (n < claimed || n > FB_MD_FUNCTION_TABLES_MAX)
-        fb_note(m->notes, FB_NOTE_CUT_LIST, "more function tables are claimed than there are",
-                s.bytes.off);
-    read_tables(m, &r, &sizes, n < FB_MD_FUNCTION_TABLES_MAX ? n : FB_MD_FUNCTION_TABLES_MAX);
+    size_t n =
+        fb_md_room(m, &r, claimed, sizes.descriptor + sizes.native, FB_MD_FUNCTION_TABLES_MAX);
+    read_tables(m, &r, &sizes, n);
     return FB_NO_ERR;
 }

@@ -4,50 +4,49 @@
  */
 #include "minidump/parts.h"
 
-enum { VALUE_MAX = 512 };
+enum { VALUE_MAX = 512, FIRST_BLOCK = 512 };
 
-static bool is_blank(uint8_t c) { return c == ' ' || c == '\t' || c == '"' || c == '\r'; }
-
-static struct fb_span trim(struct fb_span s)
+static const char *text_of(struct fb_md *m, struct fb_span value)
 {
-    while (s.n != 0 && is_blank(s.p[s.n - 1]))
-        s.n--;
-    while (s.n != 0 && is_blank(s.p[0]))
-        s = fb_span_sub(s, 1, s.n - 1);
-    return s;
+    return value.n != 0 ? fb_md_text8(m, value, VALUE_MAX) : NULL;
 }
 
-/* The value of the first line "name = value" or "name: value". */
-static struct fb_span value_of(struct fb_span text, const char *name, char separator)
+static void read_microcode(struct fb_md *m, struct fb_span text)
 {
-    while (text.n != 0) {
-        const uint8_t *nl = memchr(text.p, '\n', text.n);
-        size_t n = nl != NULL ? (size_t)(nl - text.p) : text.n;
-        const uint8_t *sep = n != 0 ? memchr(text.p, separator, n) : NULL;
-        size_t k = sep != NULL ? (size_t)(sep - text.p) : 0;
-        struct fb_span key = trim(fb_span_sub(text, 0, k));
-        if (key.n != 0 && key.n == strlen(name) && memcmp(key.p, name, key.n) == 0)
-            return trim(fb_span_sub(text, k + 1, n - k - 1));
-        text = fb_span_sub(text, n + 1, text.n - n - (nl != NULL));
+    static const char digits[] = "0123456789abcdef";
+    struct fb_linux *proc = &m->dump->proc;
+    uint64_t v = 0;
+    if (text.n < 3 || text.n > 18 || text.p[0] != '0' || text.p[1] != 'x')
+        return;
+    for (size_t i = 2; i < text.n; i++) {
+        const char *digit = memchr(digits, text.p[i], sizeof digits - 1);
+        if (digit == NULL)
+            return;
+        v = v << 4 | (uint64_t)(*digit <= '9' ? *digit - '0' : *digit - 'a' + 10);
     }
-    return text;
+    proc->has_microcode = true;
+    proc->microcode = v;
 }
 
-static const char *text_of(struct fb_md *m, struct fb_span text, const char *const *names,
-                           char separator)
+/* On ARM the last block is of the whole machine. */
+static struct fb_span model_of(struct fb_span cpuinfo, struct fb_span model)
 {
-    for (; *names != NULL; names++) {
-        struct fb_span value = value_of(text, *names, separator);
-        if (value.n != 0)
-            return fb_md_text8(m, value, VALUE_MAX);
-    }
-    return NULL;
+    static const char *const others[] = {"Hardware", "Processor"};
+    struct fb_span values[2];
+    if (model.n != 0)
+        return model;
+    fb_md_values(cpuinfo, ':', others, values, 2);
+    return values[0].n != 0 ? values[0] : values[1];
 }
 
 struct fb_err fb_md_cpuinfo(struct fb_md *m, struct fb_md_stream s)
 {
-    static const char *const names[] = {"model name", "Hardware", "Processor", NULL};
-    const char *model = text_of(m, s.bytes, names, ':');
+    /* Both stand among the first lines of the first processor. */
+    static const char *const names[] = {"model name", "microcode"};
+    struct fb_span values[2];
+    fb_md_values(fb_span_clip(s.bytes, 0, FIRST_BLOCK), ':', names, values, 2);
+    read_microcode(m, values[1]);
+    const char *model = text_of(m, model_of(s.bytes, values[0]));
     struct fb_system *sys = &m->dump->system;
     if (model == NULL)
         return FB_NO_ERR;
@@ -60,30 +59,65 @@ struct fb_err fb_md_cpuinfo(struct fb_md *m, struct fb_md_stream s)
     return FB_NO_ERR;
 }
 
+static uint64_t bytes_of(struct fb_span text)
+{
+    uint64_t kilobytes = fb_md_decimal(text);
+    return kilobytes <= UINT64_MAX / 1024 ? kilobytes * 1024 : 0;
+}
+static uint32_t id_of(struct fb_span text)
+{
+    uint64_t v = fb_md_decimal(text);
+    return v <= UINT32_MAX ? (uint32_t)v : 0;
+}
+
+struct fb_proc_status fb_proc_status(struct fb_span raw)
+{
+    enum { STATE, PID, PARENT, TRACER, THREADS, SECCOMP, PEAK, SIZE, RSS_PEAK, RSS, SWAP, ALL };
+    static const char *const names[ALL] = {"State",   "Pid",     "PPid",   "TracerPid",
+                                           "Threads", "Seccomp", "VmPeak", "VmSize",
+                                           "VmHWM",   "VmRSS",   "VmSwap"};
+    struct fb_span v[ALL];
+    fb_md_values(raw, ':', names, v, ALL);
+    struct fb_proc_status out = {
+        .pid = id_of(v[PID]),
+        .parent = id_of(v[PARENT]),
+        .tracer = id_of(v[TRACER]),
+        .threads = id_of(v[THREADS]),
+        .seccomp = id_of(v[SECCOMP]),
+        .vm_peak = bytes_of(v[PEAK]),
+        .vm_size = bytes_of(v[SIZE]),
+        .vm_rss_peak = bytes_of(v[RSS_PEAK]),
+        .vm_rss = bytes_of(v[RSS]),
+        .vm_swap = bytes_of(v[SWAP]),
+    };
+    struct fb_text state = fb_text_over(out.state, sizeof out.state);
+    fb_text_utf8(&state, v[STATE]);
+    return out;
+}
+
 struct fb_err fb_md_status(struct fb_md *m, struct fb_md_stream s)
 {
-    struct fb_span text = value_of(s.bytes, "Pid", ':');
-    uint64_t pid = 0;
-    for (size_t i = 0; i < text.n && text.p[i] >= '0' && text.p[i] <= '9'; i++)
-        pid = pid * 10 + (uint64_t)(text.p[i] - '0');
-    if (m->dump->pid == 0 && text.n <= 10 && pid <= UINT32_MAX)
-        m->dump->pid = (uint32_t)pid;
+    m->dump->proc_status = s.bytes;
+    if (m->dump->pid == 0)
+        m->dump->pid = fb_proc_status(s.bytes).pid;
     return FB_NO_ERR;
 }
 
 struct fb_err fb_md_lsb(struct fb_md *m, struct fb_md_stream s)
 {
-    /* Folklore: where there is no lsb-release, Breakpad copies os-release. */
-    static const char *const id[] = {"DISTRIB_ID", "ID", NULL};
-    static const char *const release[] = {"DISTRIB_RELEASE", "VERSION_ID", NULL};
-    static const char *const codename[] = {"DISTRIB_CODENAME", "VERSION_CODENAME", NULL};
-    static const char *const description[] = {"DISTRIB_DESCRIPTION", "PRETTY_NAME", NULL};
-    m->dump->lsb = (struct fb_lsb){
-        .id = text_of(m, s.bytes, id, '='),
-        .release = text_of(m, s.bytes, release, '='),
-        .codename = text_of(m, s.bytes, codename, '='),
-        .description = text_of(m, s.bytes, description, '='),
-    };
+    enum { ID, RELEASE, CODENAME, DESCRIPTION, FIELDS };
+    /* Folklore: where there is no lsb-release, Breakpad copies os-release: the second half. */
+    static const char *const names[2 * FIELDS] = {
+        "DISTRIB_ID", "DISTRIB_RELEASE", "DISTRIB_CODENAME", "DISTRIB_DESCRIPTION",
+        "ID",         "VERSION_ID",      "VERSION_CODENAME", "PRETTY_NAME"};
+    struct fb_span v[2 * FIELDS];
+    fb_md_values(s.bytes, '=', names, v, sizeof v / sizeof *v);
+    for (size_t i = 0; i < FIELDS; i++)
+        v[i] = v[i].n != 0 ? v[i] : v[FIELDS + i];
+    m->dump->lsb = (struct fb_lsb){.id = text_of(m, v[ID]),
+                                   .release = text_of(m, v[RELEASE]),
+                                   .codename = text_of(m, v[CODENAME]),
+                                   .description = text_of(m, v[DESCRIPTION])};
     m->dump->has_lsb = m->dump->lsb.id != NULL || m->dump->lsb.description != NULL;
     return FB_NO_ERR;
 }

@@ -6,13 +6,14 @@
 
 enum { COUNT_SIZE = 4, PADDED = 8, SIZED_HEADER = 8 };
 
-static size_t clamp(struct fb_md *m, const struct fb_reader *r, uint64_t claimed, size_t entry,
-                    size_t max)
+size_t fb_md_room(struct fb_md *m, const struct fb_reader *r, uint64_t claimed, size_t entry,
+                  size_t max)
 {
     size_t n = fb_read_room(r, claimed, entry);
-    if (n < claimed || n > max)
-        fb_note(m->notes, FB_NOTE_CUT_LIST, "a list claims more than there is, or than we read",
-                r->in.off);
+    if (n < claimed)
+        fb_note(m->notes, FB_NOTE_CUT_LIST, "a list claims more than there is", r->in.off);
+    if (n > max)
+        fb_note(m->notes, FB_NOTE_LIMIT, "a list is longer than we read", r->in.off);
     return n < max ? n : max;
 }
 
@@ -29,7 +30,7 @@ struct fb_err fb_md_list(struct fb_md *m, struct fb_md_stream s, size_t entry, s
         fb_read_skip(&r, PADDED - COUNT_SIZE);
     if (fb_failed(r.err))
         return r.err;
-    size_t n = clamp(m, &r, claimed, entry, max);
+    size_t n = fb_md_room(m, &r, claimed, entry, max);
     *out = (struct fb_md_list){fb_span_clip(s.bytes, r.at, n * entry), n, entry};
     return FB_NO_ERR;
 }
@@ -48,7 +49,7 @@ struct fb_err fb_md_sized_list(struct fb_md *m, struct fb_md_stream s, size_t co
     if (entry < entry_min || entry > FB_MD_ENTRY_MAX)
         return FB_FAIL(MALFORMED, "a list whose entries have an impossible size", s.bytes.off);
     r.at = header;
-    size_t n = clamp(m, &r, claimed, entry, max);
+    size_t n = fb_md_room(m, &r, claimed, entry, max);
     *out = (struct fb_md_list){fb_span_clip(s.bytes, header, n * entry), n, entry};
     return FB_NO_ERR;
 }

@@ -75,11 +75,7 @@ static struct fb_md_list list64(struct fb_md *m, uint64_t *rva)
     struct fb_reader r = fb_md_reader(m, m->memory64_list.bytes);
     uint64_t claimed = fb_read_u64(&r);
     *rva = fb_read_u64(&r);
-    size_t n = fb_read_room(&r, claimed, DESCRIPTOR_SIZE);
-    if (r.in.n != 0 && (n < claimed || n > FB_MD_REGIONS_MAX))
-        fb_note(m->notes, FB_NOTE_CUT_LIST, "a memory list claims more than there is",
-                r.in.off);
-    n = n < FB_MD_REGIONS_MAX ? n : FB_MD_REGIONS_MAX;
+    size_t n = r.in.n != 0 ? fb_md_room(m, &r, claimed, DESCRIPTOR_SIZE, FB_MD_REGIONS_MAX) : 0;
     return (struct fb_md_list){fb_span_clip(r.in, HEADER64_SIZE, n * DESCRIPTOR_SIZE), n,
                                DESCRIPTOR_SIZE};
 }

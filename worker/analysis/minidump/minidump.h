@@ -21,3 +21,6 @@ struct fb_err fb_minidump_read(struct fb_span file, struct fb_arena *arena,
 
 /** Decode a raw CPU context of `arch`. valid == 0 in the result when it is unusable. */
 struct fb_regs fb_minidump_context(enum fb_arch arch, struct fb_span context, bool swapped);
+
+/** The name of a type of stream, as its vendor calls it; NULL when we know none. */
+const char *fb_minidump_stream_name(uint32_t type);

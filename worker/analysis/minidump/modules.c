@@ -56,10 +56,10 @@ static bool is_program(const struct fb_md *m, struct fb_span info)
     return fb_read_u32(&r) == TYPE_APP && valid;
 }
 
-/* `end` holds the place in the file until the list is in order. */
 /* A name that cannot be read is an empty one: everybody looks at names. */
 static const char *or_nothing(const char *name) { return name != NULL ? name : ""; }
 
+/* `end` holds the place in the file until the list is in order. */
 static void read_module(struct fb_md *m, struct fb_reader r, size_t place,
                         struct fb_module *module)
 {
@@ -130,6 +130,24 @@ struct fb_err fb_md_modules(struct fb_md *m, struct fb_md_stream s)
     if (list.n != 0)
         modules->main = m->module_order[modules->main != SIZE_MAX ? modules->main : 0];
     return FB_NO_ERR;
+}
+
+void fb_md_add_modules(struct fb_md *m, const struct fb_module *more, size_t n)
+{
+    struct fb_modules *old = &m->dump->modules;
+    struct fb_modules all = {.n = old->n + n, .main = old->main};
+    all.v = FB_MD_NEW(m, struct fb_module, all.n);
+    if (m->full)
+        return;
+    for (size_t i = 0, k = 0; i + k < all.n;) {
+        bool from_old = k == n || (i < old->n && old->v[i].base <= more[k].base);
+        if (from_old && i == old->main)
+            all.main = i + k;
+        all.v[i + k] = from_old ? old->v[i] : more[k];
+        i += from_old;
+        k += !from_old;
+    }
+    *old = all;
 }
 
 struct fb_err fb_md_unloaded(struct fb_md *m, struct fb_md_stream s)

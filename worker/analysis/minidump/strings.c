@@ -44,7 +44,7 @@ static const char *keep(struct fb_md *m, struct fb_span bytes, size_t unit)
         fb_text_utf16(&text, bytes);
     fb_arena_give_back(m->arena, room - text.n - 1);
     m->text_left -= text.n + 1;
-    if (strstr(text.p, "\xEF\xBF\xBD") != NULL)
+    if (memchr(text.p, 0xEF, text.n) != NULL && strstr(text.p, "\xEF\xBF\xBD") != NULL)
         fb_note(m->notes, FB_NOTE_BAD_TEXT, "a text is not valid Unicode", bytes.off);
     return text.p;
 }

@@ -39,6 +39,34 @@ static enum fb_arch arch_of(uint16_t id)
     return id == ARCH_UNKNOWN ? FB_ARCH_UNKNOWN : FB_ARCH_OTHER;
 }
 
+/* CPUs whose contexts are not walked: a report that says so is of more use than "unknown". */
+static const struct {
+    uint16_t id;
+    uint16_t size;     // of a context, where it is known
+    uint32_t cpu_flag; // in its flags; 0: none
+    const char *name;
+} rare[] = {
+    {1,      600, 0x00040000, "mips"   },
+    {2,      0,   0,          "alpha"  },
+    {3,      0,   0x20000000, "ppc"    },
+    {4,      0,   0,          "sh"     },
+    {6,      0,   0,          "ia64"   },
+    {7,      0,   0,          "alpha64"},
+    {0x8001, 0,   0x10000000, "sparc"  },
+    {0x8002, 0,   0x01000000, "ppc64"  },
+    {0x8004, 600, 0x00080000, "mips64" },
+    {0x8005, 0,   0,          "riscv32"},
+    {0x8006, 0,   0x08000000, "riscv64"},
+};
+
+static const char *rare_name(uint16_t id)
+{
+    for (size_t i = 0; i < sizeof rare / sizeof *rare; i++)
+        if (rare[i].id == id)
+            return rare[i].name;
+    return NULL;
+}
+
 static enum fb_os os_of(uint32_t id)
 {
     for (size_t i = 0; i < sizeof systems / sizeof *systems; i++)
@@ -119,6 +147,7 @@ struct fb_err fb_md_system(struct fb_md *m, struct fb_md_stream s)
     fb_read_skip(&r, 4); // suite mask
     struct fb_span vendor = fb_read_bytes(&r, VENDOR_SIZE);
     sys.arch = arch_of(sys.arch_id);
+    sys.arch_name = rare_name(sys.arch_id);
     sys.os = os_of(sys.platform_id);
     sys.csd = fb_md_string(m, csd);
     version_from_uname(&sys);
@@ -153,6 +182,20 @@ void fb_md_guess_system(struct fb_md *m)
     }
 }
 
+/* By size and flag alone, since those that walk nothing need no more. */
+static void guess_rare(struct fb_md *m, struct fb_span context)
+{
+    struct fb_reader r = fb_md_reader(m, context);
+    uint32_t flags = fb_read_u32(&r);
+    for (size_t i = 0; i < sizeof rare / sizeof *rare; i++)
+        if (rare[i].size != 0 && context.n == rare[i].size && (flags & rare[i].cpu_flag) != 0) {
+            m->dump->system.arch = FB_ARCH_OTHER;
+            m->dump->system.arch_name = rare[i].name;
+            fb_note(m->notes, FB_NOTE_GUESSED, "the CPU, from a context", context.off);
+            return;
+        }
+}
+
 void fb_md_guess_arch(struct fb_md *m, struct fb_span context)
 {
     static const enum fb_arch guesses[] = {FB_AMD64, FB_ARM64, FB_X86, FB_ARM};
@@ -164,4 +207,6 @@ void fb_md_guess_arch(struct fb_md *m, struct fb_span context)
         m->dump->system.arch = guesses[i];
         fb_note(m->notes, FB_NOTE_GUESSED, "the CPU, from a context", context.off);
     }
+    if (m->dump->system.arch == FB_ARCH_UNKNOWN)
+        guess_rare(m, context);
 }

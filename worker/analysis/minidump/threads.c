@@ -1,6 +1,6 @@
 /*
- * worker/analysis/minidump/threads.c -- the threads: ids, stacks, registers, names, and the
- * last error of each, which Windows keeps beside the stack.
+ * worker/analysis/minidump/threads.c -- the threads: ids, stacks, registers and names. What
+ * only Windows knows of them is in thread_info.c.
  *
  * The list is read before the memory, since its stacks are part of it; what threads need the
  * memory for is done afterwards.
@@ -9,9 +9,7 @@
 
 #include "base/sort.h"
 
-enum { ENTRY_SIZE = 48, NAME_SIZE = 12, INFO_SIZE = 64 };
-enum { INFO_CONTEXT_INVALID = 0x10 };
-enum { LAST_ERROR_32 = 0x34, LAST_ERROR_64 = 0x68 }; // in the TEB
+enum { ENTRY_SIZE = 48, ENTRY_EX_SIZE = 64, NAME_SIZE = 12 };
 
 static struct fb_span context_at(struct fb_md *m, struct fb_md_location at)
 {
@@ -30,7 +28,7 @@ static void read_thread(struct fb_md *m, struct fb_reader r, struct fb_thread *t
     thread->stack_start = fb_md_address(m, fb_read_u64(&r));
     struct fb_md_location stack = fb_md_location(&r);
     thread->context = context_at(m, fb_md_location(&r));
-    thread->last_error = UINT64_MAX;
+    thread->last_error = thread->last_status = UINT64_MAX;
     if (stack.rva == 0 || stack.size == 0)
         return; // perhaps in a memory list
     thread->stack = fb_span_clip(m->file, stack.rva, stack.size);
@@ -75,10 +73,10 @@ size_t fb_md_thread_by_id(const struct fb_md *m, uint32_t id)
     return found ? m->by_id[low].index : SIZE_MAX;
 }
 
-struct fb_err fb_md_threads(struct fb_md *m, struct fb_md_stream s)
+static struct fb_err read_list(struct fb_md *m, struct fb_md_stream s, size_t entry)
 {
     struct fb_md_list list;
-    struct fb_err err = fb_md_list(m, s, ENTRY_SIZE, FB_MD_THREADS_MAX, &list);
+    struct fb_err err = fb_md_list(m, s, entry, FB_MD_THREADS_MAX, &list);
     if (fb_failed(err))
         return err;
     struct fb_threads *threads = &m->dump->threads;
@@ -93,21 +91,65 @@ struct fb_err fb_md_threads(struct fb_md *m, struct fb_md_stream s)
     return FB_NO_ERR;
 }
 
+struct fb_err fb_md_threads(struct fb_md *m, struct fb_md_stream s)
+{
+    return read_list(m, s, ENTRY_SIZE);
+}
+
+/* Itanium's, where each thread has a second stack; its place stands behind the rest. */
+struct fb_err fb_md_threads_ex(struct fb_md *m, struct fb_md_stream s)
+{
+    return read_list(m, s, ENTRY_EX_SIZE);
+}
+
 /* --- with the memory at hand -------------------------------------------------------- */
+
+static void note_once(struct fb_md *m, bool *noted, enum fb_note_code code, const char *what,
+                      uint64_t at)
+{
+    if (!*noted)
+        fb_note(m->notes, code, what, at);
+    *noted = true;
+}
+
+/* Why nothing can be made of a context. */
+static void note_bad(struct fb_md *m, struct fb_span context)
+{
+    bool unflagged = false;
+    if (m->dump->system.arch == FB_ARCH_OTHER) {
+        note_once(m, &m->context_noted, FB_NOTE_UNREAD, "contexts of a CPU that is not walked",
+                  context.off);
+        return;
+    }
+    for (enum fb_arch arch = FB_X86; arch < FB_ARCH_OTHER; arch++)
+        if (fb_md_context(arch, context, m->big, &unflagged).valid != 0 && !unflagged) {
+            fb_note(m->notes, FB_NOTE_BAD_CONTEXT, "a context is of another CPU", context.off);
+            return;
+        }
+    fb_note(m->notes, FB_NOTE_BAD_CONTEXT, "a context has the wrong size or flags",
+            context.off);
+}
 
 struct fb_regs fb_md_believed_context(struct fb_md *m, struct fb_span context)
 {
     bool unflagged = false;
-    if (m->dump->system.arch == FB_ARCH_UNKNOWN)
+    if (m->dump->system.arch == FB_ARCH_UNKNOWN && context.n != 0)
         fb_md_guess_arch(m, context);
-    struct fb_regs regs = fb_md_context(m->dump->system.arch, context, m->big, &unflagged);
-    if (context.n != 0 && (regs.valid == 0 || unflagged))
-        fb_note(m->notes, FB_NOTE_BAD_CONTEXT, "a context has the wrong size or flags",
-                context.off);
+    enum fb_arch arch = m->dump->system.arch;
+    if (m->wow64)
+        arch = context.n >= FB_MD_AMD64_SIZE ? FB_AMD64 : FB_X86;
+    struct fb_regs regs = fb_md_context(arch, context, m->big, &unflagged);
+    if (context.n != 0 && regs.valid == 0)
+        note_bad(m, context);
+    else if (unflagged)
+        note_once(m, &m->unflagged_noted, FB_NOTE_BAD_CONTEXT,
+                  "contexts do not say which registers are valid", context.off);
     bool leads_somewhere = fb_module_at(&m->dump->modules, fb_reg_ip(&regs)) != NULL ||
                            fb_memory_at(&m->dump->memory, fb_reg_sp(&regs), 1).n != 0;
     if (unflagged && !leads_somewhere)
         regs.valid = 0;
+    if (m->wow64 && regs.arch != FB_X86)
+        regs.valid = 0; // the thread was in the system; what its own code had is elsewhere
     return regs;
 }
 
@@ -130,45 +172,16 @@ static void find_stack(struct fb_md *m, struct fb_thread *thread)
 
 void fb_md_thread_contexts(struct fb_md *m)
 {
+    fb_md_wow64(m);
     for (size_t i = 0; i < m->dump->threads.n; i++) {
         struct fb_thread *thread = &m->dump->threads.v[i];
         thread->regs = fb_md_believed_context(m, thread->context);
+        if (m->wow64 && thread->regs.valid == 0)
+            thread->regs = fb_md_wow64_regs(m, thread);
         thread->shadow_stack = fb_md_shadow_stack(m, thread->context);
-        if (thread->stack.n == 0)
+        if (thread->stack.n == 0 || m->wow64)
             find_stack(m, thread);
     }
-}
-
-void fb_md_last_errors(struct fb_md *m)
-{
-    if (m->dump->system.os != FB_WINDOWS)
-        return;
-    fb_addr at = fb_md_is_32bit(m) ? LAST_ERROR_32 : LAST_ERROR_64;
-    for (size_t i = 0; i < m->dump->threads.n; i++) {
-        struct fb_thread *thread = &m->dump->threads.v[i];
-        uint64_t error;
-        if (thread->teb != 0 && fb_memory_read(&m->dump->memory, thread->teb + at, 4, &error))
-            thread->last_error = error;
-    }
-}
-
-struct fb_err fb_md_thread_info(struct fb_md *m, struct fb_md_stream s)
-{
-    struct fb_md_list list;
-    struct fb_err err = fb_md_sized_list(m, s, 4, INFO_SIZE, FB_MD_THREADS_MAX, &list);
-    if (fb_failed(err))
-        return err;
-    for (size_t i = 0; i < list.n; i++) {
-        struct fb_reader r = fb_md_entry(m, &list, i);
-        size_t thread = fb_md_thread_by_id(m, fb_read_u32(&r));
-        if ((fb_read_u32(&r) & INFO_CONTEXT_INVALID) == 0 || thread == SIZE_MAX)
-            continue;
-        m->dump->threads.v[thread].regs.valid = 0;
-        m->dump->threads.v[thread].shadow_stack = 0;
-        fb_note(m->notes, FB_NOTE_BAD_CONTEXT, "the writer could not read a thread's context",
-                r.in.off);
-    }
-    return FB_NO_ERR;
 }
 
 struct fb_err fb_md_thread_names(struct fb_md *m, struct fb_md_stream s)

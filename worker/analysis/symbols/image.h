@@ -39,8 +39,8 @@ struct fb_image {
     size_t n_loads;
     struct fb_image_part exports, exceptions, debug; // PE: data directories 0, 3 and 6
     struct fb_image_part imports; // and 12: where the addresses of imported functions lie
-    struct fb_image_part eh_frame, eh_frame_hdr;     // by name, in either kind
-    struct fb_image_names symbols, dynamic;          // COFF or .symtab; .dynsym
+    struct fb_image_part eh_frame, eh_frame_hdr; // by name, in either kind
+    struct fb_image_names symbols, dynamic;      // COFF or .symtab; .dynsym
     // As a dump names them; NULL: none. An ELF image without a build id has a debug id only,
     // the one that Breakpad makes of its code.
     const char *code_id, *debug_id, *debug_file;

@@ -1,0 +1,206 @@
+/*
+ * worker/analysis/minidump/maps.c -- the memory map that Linux shows in /proc/PID/maps: what
+ * may be done with which pages, and the modules that the dump's own list lacks.
+ *
+ *     start-end perms offset dev inode path
+ */
+#include "minidump/parts.h"
+
+enum { LINE_MAX = 4608 }; // PATH_MAX and the fields before it
+
+static bool hex(struct fb_reader *r, char end, uint64_t *out)
+{
+    uint64_t v = 0;
+    for (int digits = 0; digits <= 16; digits++) {
+        uint8_t c = fb_read_u8(r);
+        if (c == (uint8_t)end)
+            break;
+        bool decimal = c >= '0' && c <= '9', letter = c >= 'a' && c <= 'f';
+        if ((!decimal && !letter) || digits == 16)
+            return false;
+        v = v << 4 | (uint64_t)(decimal ? c - '0' : c - 'a' + 10);
+    }
+    *out = v;
+    return !fb_failed(r->err);
+}
+
+/* Past a field and the blanks behind it. */
+static void skip_field(struct fb_reader *r)
+{
+    while (r->at < r->in.n && r->in.p[r->at] != ' ')
+        r->at++;
+    while (r->at < r->in.n && r->in.p[r->at] == ' ')
+        r->at++;
+}
+
+static bool begins(struct fb_span s, const char *with)
+{
+    return s.n >= strlen(with) && memcmp(s.p, with, strlen(with)) == 0;
+}
+
+static enum fb_page_kind kind_of_path(const struct fb_md *m, fb_addr start, struct fb_span path)
+{
+    if (begins(path, "[stack"))
+        return FB_PAGE_STACK;
+    if (begins(path, "[heap]"))
+        return FB_PAGE_HEAP;
+    if (fb_module_at(&m->dump->modules, start) != NULL)
+        return FB_PAGE_IMAGE;
+    return path.n != 0 && path.p[0] != '[' ? FB_PAGE_MAPPED : FB_PAGE_PRIVATE;
+}
+
+static bool parse_line(struct fb_md *m, struct fb_span line, struct fb_page *out)
+{
+    struct fb_reader r = fb_md_reader(m, line);
+    uint64_t end;
+    if (!hex(&r, '-', &out->start) || !hex(&r, ' ', &end) || end < out->start)
+        return false;
+    out->size = end - out->start;
+    struct fb_span perms = fb_read_bytes(&r, 4);
+    if (perms.n < 4)
+        return false;
+    static const unsigned bits[] = {FB_PAGE_READ, FB_PAGE_WRITE, FB_PAGE_EXECUTE};
+    for (size_t i = 0; i < 3; i++)
+        out->access |= perms.p[i] == (uint8_t) "rwx"[i] ? bits[i] : 0;
+    for (int field = 0; field < 4; field++) // rest of perms, offset, device, inode
+        skip_field(&r);
+    struct fb_span path = fb_read_bytes(&r, r.in.n - r.at);
+    out->kind = kind_of_path(m, out->start, path);
+    out->name = path.n != 0 ? fb_md_text8(m, path, LINE_MAX) : NULL;
+    return true;
+}
+
+/* --- modules that the list lacks ----------------------------------------------------- */
+
+struct mapping {       // pages that follow one another in memory and come from one file
+    size_t first, end; // indices
+    bool executable;
+};
+
+static bool is_file(const char *name)
+{
+    static const char *const others[] = {"/dev/", "/memfd:", "/SYSV", "/anon_hugepage"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        if (name != NULL && strncmp(name, others[i], strlen(others[i])) == 0)
+            return false;
+    return name != NULL && name[0] == '/';
+}
+
+static struct mapping mapping_at(const struct fb_pages *pages, size_t first)
+{
+    const struct fb_page *v = pages->v;
+    struct mapping found = {first, first, false};
+    do {
+        found.executable |= (v[found.end].access & FB_PAGE_EXECUTE) != 0;
+        found.end++;
+    } while (found.end < pages->n && v[first].name != NULL && v[found.end].name != NULL &&
+             v[found.end].start == v[found.end - 1].start + v[found.end - 1].size &&
+             strcmp(v[found.end].name, v[first].name) == 0);
+    return found;
+}
+
+/* Whether a listed module holds any of the addresses. Both ends of each page suffice, since one
+ * that lies between them would begin where a page of the mapping does. */
+static bool is_listed(const struct fb_md *m, const struct mapping *mapping)
+{
+    for (size_t i = mapping->first; i < mapping->end; i++) {
+        const struct fb_page *page = &m->dump->pages.v[i];
+        if (page->kind == FB_PAGE_IMAGE ||
+            fb_module_at(&m->dump->modules, page->start) != NULL ||
+            fb_module_at(&m->dump->modules, page->start + page->size - 1) != NULL)
+            return true;
+    }
+    return false;
+}
+
+static struct fb_module module_of(struct fb_md *m, const struct mapping *mapping)
+{
+    struct fb_page *v = m->dump->pages.v;
+    const struct fb_page *last = &v[mapping->end - 1];
+    const char *path = v[mapping->first].name;
+    for (size_t i = mapping->first; i < mapping->end; i++)
+        v[i].kind = FB_PAGE_IMAGE;
+    return (struct fb_module){.base = v[mapping->first].start,
+                              .size = last->start + last->size - v[mapping->first].start,
+                              .end = last->start + last->size,
+                              .path = path,
+                              .name = fb_last_component(path),
+                              .debug_file = fb_last_component(path)};
+}
+
+/* The program itself, when no list says: where the kernel found its first instruction. */
+static void find_main(struct fb_md *m)
+{
+    enum { AT_ENTRY = 9 };
+    const struct fb_linux *proc = &m->dump->proc;
+    struct fb_modules *modules = &m->dump->modules;
+    for (size_t i = 0; i < proc->n_auxv && modules->main == SIZE_MAX; i++) {
+        const struct fb_module *found =
+            proc->auxv[i].tag == AT_ENTRY ? fb_module_at(modules, proc->auxv[i].value) : NULL;
+        modules->main = found != NULL ? (size_t)(found - modules->v) : SIZE_MAX;
+    }
+}
+
+/* Modules of files that no listed one covers. `found` NULL: only count them. */
+static size_t missing_modules(struct fb_md *m, struct fb_module *found)
+{
+    const struct fb_pages *pages = &m->dump->pages;
+    size_t n = 0;
+    for (struct mapping mapping = {0}; mapping.end < pages->n && n < FB_MD_MODULES_MAX;) {
+        mapping = mapping_at(pages, mapping.end);
+        if (!mapping.executable || !is_file(pages->v[mapping.first].name) ||
+            is_listed(m, &mapping))
+            continue;
+        if (found != NULL)
+            found[n] = module_of(m, &mapping);
+        n++;
+    }
+    return n;
+}
+
+/* Folklore: under memory pressure, or with a size limit, Breakpad's list is cut or missing; and
+ * it never had what was mapped while it wrote. */
+static void recover_modules(struct fb_md *m)
+{
+    size_t n = missing_modules(m, NULL);
+    struct fb_module *found = n != 0 ? FB_MD_NEW(m, struct fb_module, n) : NULL;
+    if (found == NULL)
+        return;
+    (void)missing_modules(m, found);
+    fb_note(m->notes, FB_NOTE_GUESSED, "modules that the list lacks, from the memory map",
+            FB_NOWHERE);
+    fb_md_add_modules(m, found, n);
+    find_main(m);
+}
+
+static size_t count_lines(struct fb_span text)
+{
+    size_t n = 0;
+    while (text.n != 0)
+        n += fb_md_next_line(&text).n != 0;
+    return n;
+}
+
+struct fb_err fb_md_maps(struct fb_md *m, struct fb_md_stream s)
+{
+    m->dump->n_maps = count_lines(s.bytes);
+    struct fb_pages *pages = &m->dump->pages;
+    size_t n = m->dump->n_maps < FB_MD_PAGES_MAX ? m->dump->n_maps : FB_MD_PAGES_MAX;
+    if (pages->source != FB_PAGES_NONE || n == 0)
+        return FB_NO_ERR;
+    pages->v = FB_MD_NEW(m, struct fb_page, n);
+    for (struct fb_span rest = s.bytes; rest.n != 0 && pages->n < n && !m->full;) {
+        struct fb_span line = fb_md_next_line(&rest);
+        struct fb_page page = {0};
+        if (line.n == 0)
+            continue;
+        if (parse_line(m, line, &page))
+            fb_md_add_page(m, page, line.off);
+        else
+            fb_note(m->notes, FB_NOTE_BAD_ITEM, "a line of the maps cannot be read", line.off);
+    }
+    pages->source = FB_PAGES_MAPS;
+    fb_md_sort_pages(m);
+    recover_modules(m);
+    return FB_NO_ERR;
+}
