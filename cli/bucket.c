@@ -41,7 +41,7 @@ static const struct {
     {"crash",       "concat_ws(' at ', crash_info ->> 'type', crash_info ->> 'address')"},
     {"instruction", "crash_info ->> 'instruction'"},
     {"blame",       "concat_ws('!', sample_keys #>> '{blame,module}', sample_keys #>> '{blame,function}')"},
-    {"sample",      "samples || ' kept, shown: report ' || sample_report_id"},
+    {"sample",      "samples || ' kept, shown: report ' || sample_report_id || ', judged ' || sample_class"},
     {"14 days",     "trend::text"},
 };
 enum { FACTS = sizeof facts / sizeof *facts };
@@ -54,6 +54,11 @@ enum { FACTS = sizeof facts / sizeof *facts };
 static const struct {
     const char *title, *sql;
 } lists[] = {
+    {"Verdicts",
+     "SELECT concat_ws('  ', e ->> 'class', nullif(e ->> 'rule', ''), (e ->> 'hits') || ' hits')"
+     EACH("verdicts") " LIMIT 20"},
+    {"Signals",
+     "SELECT format('%s  %s hits', e ->> 'signal', e ->> 'hits')" EACH("signals") " LIMIT 20"},
     {"Evidence",
      "SELECT format('%s = %s (%s)', e ->> 'name', e ->> 'value', e ->> 'source')"
      EACH("exploitability -> 'facts'")},

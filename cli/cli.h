@@ -14,8 +14,10 @@ enum { FB_EXIT_OK = 0, FB_EXIT_FAILED = 1, FB_EXIT_USAGE = 2 };
  * whose start would cost more than the work; `faultbucket` hands the others over to the program
  * `faultbucket-admin` beside it. */
 #define FB_DESK_COMMANDS(X)                                                                    \
-    X(analyze, "[--json] [--symbols DIR]... FILE...",                                          \
-      "say what crashed in a dump, and how bad it is")
+    X(analyze, "[--json|--sarif] [--peers] [--symbols DIR]... FILE...",                        \
+      "say what crashed in a dump, and how bad it is")                                         \
+    X(rules, "list | explain NAME... | test DUMP... | check FILE.tsv...",                      \
+      "the rules of exploitability: what they ask, and what they say of a dump or a table")
 #define FB_ADMIN_COMMANDS(X)                                                                   \
     X(submit, "FILE... [--field NAME=VALUE]...", "send dumps to an ingest node")               \
     X(migrate, "", "bring the database and the topics up to date")                             \

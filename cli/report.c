@@ -99,6 +99,17 @@ static void print_verdict(const struct fb_analysis *a, const struct style *s)
            fb_class_name(m->class), fb_cli_safe(m->short_name), s->end);
 }
 
+static void print_peers(const struct fb_analysis *a, const struct style *s)
+{
+    const struct fb_exploitability *e = &a->exploitability;
+    for (size_t i = 0; i < e->n_peers; i++) {
+        const struct fb_peer *p = &e->peers[i];
+        printf("             %s%s would say %s%s%s%s\n", s->dim, p->title,
+               p->class != NULL ? p->class : "nothing", p->short_name != NULL ? ", " : "",
+               p->short_name != NULL ? p->short_name : "", s->end);
+    }
+}
+
 static void print_keys(const struct fb_analysis *a, const struct style *s)
 {
     char bucket[33];
@@ -251,6 +262,7 @@ void fb_report_print(const struct fb_analysis *a, bool colour)
     printf("%s%s%s\n", s->bold, fb_cli_safe(a->file), s->end);
     print_crash(a, s);
     print_verdict(a, s);
+    print_peers(a, s);
     print_keys(a, s);
     print_system(a);
     print_stack(a, s);

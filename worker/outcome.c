@@ -181,12 +181,22 @@ static void add_keys(const struct fb_analysis *a, char **label_parameters,
     out->fbh1_minor = text(k->fbh1_minor);
 }
 
+static void add_signals(const struct fb_exploitability *e, char **signals,
+                        Faultbucket__Analysis *out)
+{
+    for (size_t i = 0; signals != NULL && i < e->n_signals; i++)
+        signals[i] = text(e->signals[i]);
+    out->signals = signals;
+    out->n_signals = signals != NULL ? e->n_signals : 0;
+}
+
 struct fb_err fb_outcome(const struct fb_analysis *a, const Faultbucket__Envelope *envelope,
                          const char *json, struct fb_arena *arena, Faultbucket__Analysis *out)
 {
     static const char *const machine_names[] = {"guid", "client_id", NULL};
     faultbucket__analysis__init(out);
     char **label_parameters = FB_NEW(arena, char *, FB_LABEL_PARAMETERS_MAX);
+    char **signals = FB_NEW(arena, char *, a->exploitability.n_signals);
     out->schema = 1;
     out->rules = text("fb1");
     out->version = version_of(a, envelope);
@@ -196,9 +206,11 @@ struct fb_err fb_outcome(const struct fb_analysis *a, const Faultbucket__Envelop
     out->blame = blame_of(a, arena);
     out->fb1 = judgement(&a->exploitability.fb1, arena);
     out->msec16 = judgement(&a->exploitability.msec16, arena);
+    add_signals(&a->exploitability, signals, out);
     out->json = (ProtobufCBinaryData){strlen(json), (uint8_t *)(uintptr_t)json};
-    if (label_parameters == NULL || out->platform == NULL || out->os_version == NULL ||
-        out->blame == NULL || out->fb1 == NULL || out->msec16 == NULL)
+    if (label_parameters == NULL || signals == NULL || out->platform == NULL ||
+        out->os_version == NULL || out->blame == NULL || out->fb1 == NULL ||
+        out->msec16 == NULL)
         return FB_FAIL(LIMIT, "no room for the outcome", 0);
     add_crash(a, out);
     add_keys(a, label_parameters, out);

@@ -45,3 +45,18 @@ CREATE OR REPLACE VIEW intake_now WITH (security_invoker = true) AS
 SELECT vendor_id, hour, reports, unanalysed, duplicates, dump_bytes, delay_sum, delay_max FROM intake_hour
 UNION ALL
 SELECT vendor_id, hour, reports, unanalysed, duplicates, dump_bytes, delay_sum, delay_max FROM intake_delta;
+
+-- How much a class weighs in dash.risk.
+CREATE OR REPLACE FUNCTION fb_class_weight(class integer) RETURNS double precision LANGUAGE sql IMMUTABLE AS $$
+    SELECT CASE class WHEN 4 THEN 100 WHEN 3 THEN 40 WHEN 2 THEN 10 WHEN 1 THEN 1 ELSE 0 END
+$$;
+
+CREATE OR REPLACE VIEW verdict_now WITH (security_invoker = true) AS
+SELECT bucket_id, class, rule, hits FROM bucket_verdict
+UNION ALL
+SELECT bucket_id, class, rule, hits FROM trend_delta;
+
+CREATE OR REPLACE VIEW signal_now WITH (security_invoker = true) AS
+SELECT bucket_id, signal, hits FROM bucket_signal
+UNION ALL
+SELECT bucket_id, signal, hits FROM trend_delta, string_to_table(signals, ' ') AS signal WHERE signal <> '';

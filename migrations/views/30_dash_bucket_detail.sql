@@ -20,10 +20,17 @@ SELECT b.*, s.report_id AS sample_report_id, s.received_at AS sample_received_at
         FROM (SELECT report_id, encode(substr(uuid_send(report_id), 9), 'hex') AS client_id, received_at, version,
                      platform, crash_type, fb1_rule AS rule, blame, unanalysed
               FROM report WHERE report.bucket_id = b.bucket_id
-              ORDER BY received_at DESC LIMIT 20) r) AS latest_reports
+              ORDER BY received_at DESC LIMIT 20) r) AS latest_reports,
+       (SELECT jsonb_agg(to_jsonb(w) ORDER BY w.class_rank DESC, w.hits DESC, w.rule)
+        FROM (SELECT fb_class_name(class) AS class, class AS class_rank, rule, sum(hits)::bigint AS hits
+              FROM verdict_now WHERE bucket_id = b.bucket_id
+              GROUP BY class, rule ORDER BY class DESC, 4 DESC, rule LIMIT 100) w) AS verdicts,
+       (SELECT jsonb_agg(to_jsonb(w) ORDER BY w.hits DESC, w.signal)
+        FROM (SELECT signal, sum(hits)::bigint AS hits
+              FROM signal_now WHERE bucket_id = b.bucket_id
+              GROUP BY signal ORDER BY 2 DESC, 1 LIMIT 100) w) AS signals,
+       fb_class_name(s.class) AS sample_class
 FROM dash.buckets b
 LEFT JOIN LATERAL (
-    SELECT w.report_id, w.received_at, w.analysis FROM sample w WHERE w.bucket_id = b.bucket_id
-    ORDER BY CASE w.analysis -> 'exploitability' -> 'fb1' ->> 'class' WHEN 'EXPLOITABLE' THEN 4
-             WHEN 'PROBABLY_EXPLOITABLE' THEN 3 WHEN 'UNKNOWN' THEN 2 ELSE 1 END DESC, w.slot
-    LIMIT 1) s ON true;
+    SELECT w.report_id, w.received_at, w.analysis, w.class FROM sample w WHERE w.bucket_id = b.bucket_id
+    ORDER BY w.class DESC, w.slot LIMIT 1) s ON true;

@@ -42,6 +42,8 @@ BEGIN
         ['faultbucket_writer', 'SELECT, INSERT ON product, report, report_key, bucket, bucket_key, bucket_machine, sample,
           trend_delta, machine_delta, intake_delta, dead_letter, offset_gap'],
         ['faultbucket_writer', 'SELECT, INSERT, UPDATE ON kafka_offset'],
+        -- a worse report takes a milder sample's place
+        ['faultbucket_writer', 'UPDATE (report_id, received_at, dump_size, dump_zstd, analysis, class) ON sample'],
         ['faultbucket_writer', 'USAGE ON SEQUENCE bucket_bucket_id_seq'],
         ['faultbucket_writer', 'EXECUTE ON FUNCTION fb_make_partitions(date[]), fb_rollup(integer)'],
         ['faultbucket_ingest', 'SELECT ON vendor_reader, vendor, upload_key, ingest_key'],
@@ -49,9 +51,10 @@ BEGIN
         ['faultbucket_vendor', 'SELECT ON ALL TABLES IN SCHEMA dash'],
         ['faultbucket_vendor', 'SELECT ON vendor_reader, vendor, product, bucket, bucket_key, bucket_total, bucket_version, report,
           trend_hour, trend_day, trend_delta, machine_delta, intake_hour, intake_delta, kafka_offset, offset_gap,
-          bucket_now, trend_now, trend_day_now, version_now, intake_now'],
+          bucket_verdict, bucket_signal,
+          bucket_now, trend_now, trend_day_now, version_now, intake_now, verdict_now, signal_now'],
         -- neither the dumps nor the messages set aside: they hold memory of customers' machines
-        ['faultbucket_vendor', 'SELECT (bucket_id, slot, vendor_id, report_id, received_at, dump_size, analysis) ON sample'],
+        ['faultbucket_vendor', 'SELECT (bucket_id, slot, vendor_id, report_id, received_at, dump_size, analysis, class) ON sample'],
         ['faultbucket_vendor', 'SELECT (dead_id, vendor_id, report_id, reason, message_size, received_at) ON dead_letter']]
     LOOP
         IF to_regrole(rights[1]) IS NOT NULL THEN

@@ -59,7 +59,7 @@ def test_migrate(services, scratch):
     changed = folder_with(scratch / "changed", lambda d: (d / "0002_buckets.sql").open("a").write("-- more\n"))
     code, _, err = run(services, "migrate", "--migrate-dir", changed)
     check("a changed file is refused: " + err, code == 1 and "0002_buckets.sql" in err and "differs" in err)
-    older = folder_with(scratch / "older", lambda d: (d / f"000{files}_row_security.sql").unlink())
+    older = folder_with(scratch / "older", lambda d: max(d.glob("0*.sql")).unlink())
     code, _, err = run(services, "migrate", "--migrate-dir", older)
     check("a newer database is refused: " + err, code == 1 and "newer release" in err)
     code, _, err = run(services, "migrate", "--migrate-dir", str(scratch / "nowhere"))
@@ -92,6 +92,55 @@ def test_more_migrations(services, scratch):
     check("and where they do not: " + err, code == 0 and "CREATE ROLE faultbucket_writer;" in err)
     for role in ("writer", "ingest", "dashboards", "vendor"):
         services.psql(f"ALTER ROLE hidden_{role} RENAME TO faultbucket_{role}", user="postgres")
+
+
+OLD_REPORTS = """
+    INSERT INTO vendor (name) VALUES ('v'); INSERT INTO product (vendor_id, name) VALUES (1, 'p');
+    INSERT INTO bucket (vendor_id, product_id, signature, unsymbolicated) VALUES (1, 1, 's', false), (1, 1, 't', false);
+    INSERT INTO report (report_id, received_at, vendor_id, product_id, bucket_id, version, platform, dialect, dump_size, fb1_class, fb1_rule)
+    SELECT gen_random_uuid(), now(), 1, 1, 1 + n % 2, '', '', '', 1, nullif(n % 4, 0), CASE WHEN n % 4 > 0 THEN 'FB-0' || n % 4 END
+    FROM generate_series(1, 20) n;
+    INSERT INTO trend_delta SELECT bucket_id, vendor_id, date_trunc('hour', received_at, 'UTC'), '', '', count(*),
+        coalesce(max(fb1_class), 0), min(received_at), max(received_at) FROM report GROUP BY 1, 2, 3;
+    INSERT INTO sample SELECT bucket_id, row_number() OVER (PARTITION BY bucket_id), 1, report_id, received_at, 1, '',
+        jsonb_build_object('exploitability', jsonb_build_object('fb1', jsonb_build_object('class',
+            (ARRAY['PROBABLY_NOT_EXPLOITABLE', 'UNKNOWN', 'PROBABLY_EXPLOITABLE'])[fb1_class]))) FROM report;"""
+
+
+def test_old_reports(services, scratch):
+    """0007 counts what was there before it; once, deltas or not."""
+    services.psql("CREATE DATABASE old OWNER faultbucket", user="postgres", database="postgres")
+    url = services.postgres_url.replace("dbname=faultbucket", "dbname=old")
+
+    def six(folder):
+        (folder / "0007_verdicts.sql").unlink()
+        for view in (folder / "views").iterdir():
+            view.unlink()
+        (folder / "views" / "10_none.sql").write_text("SELECT 1;\n")
+    code, _, err = run(services, "migrate", "--migrate-dir", folder_with(scratch / "six", six), FAULTBUCKET_POSTGRES_URL=url)
+    check("six migrations: " + err, code == 0)
+    services.psql(OLD_REPORTS, database="old")
+    code, _, err = run(services, "migrate", FAULTBUCKET_POSTGRES_URL=url)
+    check("the seventh: " + err, code == 0)
+    rows = services.psql("SELECT class, rule, hits FROM dash.verdicts ORDER BY class_rank", database="old")
+    check(f"verdicts of before: {rows}", [r[2] for r in rows] == ["5"] * 4 and rows[3][:2] == ["PROBABLY_EXPLOITABLE", "FB-03"])
+    check("hits as well", services.psql("SELECT sum(hits) FROM dash.risk", database="old") == [["20"]])
+    services.psql("INSERT INTO trend_delta SELECT bucket_id, 1, hour, '', '', 3, 4, now(), now(), 'FB-19', 'near_null exec_stack' FROM trend_hour",
+                  database="old")
+    for moved in ("waiting", "rolled up"):
+        rows = services.psql("SELECT bucket_id, class, reach, hits, hits_of_class, rule, signals::text FROM dash.risk ORDER BY 1", database="old")
+        check(f"{moved}: {rows}", rows == [[b, "EXPLOITABLE", "13", "13", "3", "FB-19", "{exec_stack,near_null}"] for b in ("1", "2")])
+        rows = services.psql("SELECT signal, buckets, hits FROM dash.signals ORDER BY 1", database="old")
+        check(f"signals {moved}: {rows}", rows == [["exec_stack", "2", "6"], ["near_null", "2", "6"]])
+        check("rollup", services.psql("SELECT fb_rollup() >= 0, count(*) FROM sample WHERE class = 3", database="old") == [["t", "5"]])
+
+
+def test_risk(services):
+    rows = services.psql("SELECT class_rank, reach, score FROM dash.risk ORDER BY score DESC, bucket_id")
+    check(f"{len(rows)} buckets have a rank", len(rows) == int(services.psql("SELECT count(*) FROM dash.buckets")[0][0]))
+    check(f"the exploitable one comes first: {rows[0]}", rows[0][0] == "4")
+    harmless, bad = (float(services.psql(f"SELECT fb_class_weight({c}) * log(2, 1 + {n})")[0][0]) for c, n in [(1, 10 ** 9), (4, 3)])
+    check("no crowd outranks an exploitable crash on three machines", harmless < bad)
 
 
 def test_vendors_and_keys(services):
@@ -143,7 +192,7 @@ def test_buckets(services):
     check("json: a line per bucket", code == 0 and len(out.splitlines()) == int(services.psql("SELECT count(*) FROM dash.buckets")[0][0]))
     check("another vendor has none", run(services, "buckets", "--vendor", EVIL, "--json")[1] == "")
     code, out, err = run(services, "bucket", "1")
-    check(f"bucket: {ascii(out)} {err}", code == 0 and "Latest reports" in out and not set(out) & {"\x1b", "\u202e"})
+    check(f"bucket: {ascii(out)} {err}", code == 0 and "Latest reports" in out and "Verdicts" in out and not set(out) & {"\x1b", "\u202e"})
     client = services.psql("SELECT encode(substr(uuid_send(report_id), 9), 'hex'), report_id FROM report WHERE bucket_id = 1 LIMIT 1")[0]
     for name in client:
         check("by a report's id", "bucket       1\n" in run(services, "bucket", name)[1])
@@ -153,7 +202,7 @@ def test_buckets(services):
 def test_row_security(services):
     everything = services.psql("SELECT count(*) FROM dash.buckets")
     views = [r[0] for r in services.psql("SELECT viewname FROM pg_views WHERE schemaname = 'dash' ORDER BY 1")]
-    check(f"views: {views}", len(views) == 6)
+    check(f"views: {views}", len(views) == 9)
     check("reads its own", services.psql("SELECT count(*) FROM dash.buckets", user="reader_one") == everything)
     check("all of them", services.psql("SELECT count(*) FROM dash.buckets", user="reader_all") == everything)
     for view in views:
@@ -217,10 +266,12 @@ def main():
         scratch = pathlib.Path(scratch)
         test_migrate(services, scratch)
         test_more_migrations(services, scratch)
+        test_old_reports(services, scratch)
         test_vendors_and_keys(services)
         make_roles(services)
         test_batches(services)
         test_buckets(services)
+        test_risk(services)
         test_row_security(services)
         test_examples(services)
         test_doctor(services)

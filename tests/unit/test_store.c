@@ -27,6 +27,7 @@ struct made { // one report, everything of it in one place
     Faultbucket__Envelope e;
     Faultbucket__Analysis a;
     Faultbucket__Judgement fb1;
+    char *signals[2];
     Faultbucket__Frame frame, *frames[1];
     Faultbucket__Module module, *modules[1];
     uint8_t id[16], dedup[16], key[16], dump[16];
@@ -41,6 +42,7 @@ static void put_id(uint8_t id[16], uint64_t v)
 
 static char empty[] = "", product[] = "editor", version[] = "1.2.3",
             platform[] = "windows amd64";
+static char near_null[] = "near_null", odd_return[] = "odd_return_address";
 static char signature[] = "editor!draw | editor!main", rules[] = "fb1", rule[] = "FB-19";
 static char name[] = "WriteAV", function[] = "draw", module_name[] = "editor.exe";
 
@@ -58,6 +60,10 @@ static void make_analysis(struct made *m, uint64_t bucket)
     m->fb1.rule = rule;
     m->fb1.short_name = name;
     m->a.fb1 = &m->fb1;
+    m->signals[0] = near_null;
+    m->signals[1] = odd_return;
+    m->a.signals = m->signals;
+    m->a.n_signals = bucket % 3;
     m->frame.function = function;
     m->module.name = module_name;
     m->frames[0] = &m->frame;
@@ -152,6 +158,20 @@ static void check_sums(const char *row)
               " AS hour, version, platform, count(*) AS n FROM report GROUP BY 1, 2, 3, 4) r"
               " FULL JOIN dash.bucket_trend t USING (bucket_id, hour, version, platform)"
               " WHERE n IS DISTINCT FROM hits") == 0);
+    CHECK(row,
+          ask("SELECT count(*) FROM (SELECT bucket_id, coalesce(fb1_class, 0) AS class,"
+              " coalesce(fb1_rule, '') AS rule, count(*) AS n FROM report GROUP BY 1, 2, 3) r"
+              " FULL JOIN (SELECT bucket_id, class, rule, sum(hits) AS hits FROM verdict_now"
+              "  GROUP BY 1, 2, 3) v USING (bucket_id, class, rule)"
+              " WHERE n IS DISTINCT FROM hits") == 0);
+    CHECK(row,
+          ask("SELECT count(*) FROM (SELECT bucket_id, signal, count(*) AS n FROM report,"
+              "  string_to_table(signals, ' ') AS signal GROUP BY 1, 2) r"
+              " FULL JOIN (SELECT bucket_id, signal, sum(hits) AS hits FROM signal_now"
+              "  GROUP BY 1, 2) s USING (bucket_id, signal) WHERE n IS DISTINCT FROM hits") ==
+              0);
+    CHECK(row, ask("SELECT count(*) FROM report") ==
+                   ask("SELECT coalesce(sum(hits), 0) FROM dash.verdicts"));
     CHECK(row, ask("SELECT count(*) FROM report") ==
                    ask("SELECT coalesce(sum(reports), 0) FROM dash.ingest_health"));
     CHECK(row, ask("SELECT count(*) FROM report") ==
@@ -295,6 +315,51 @@ static void odd_days(struct fb_store *store, struct fixture *f)
               0, NULL, NULL);
     CHECK(row, ask("SELECT count(*) FROM report_default") == 2);
     check_sums(row);
+}
+
+/* One report of bucket `bucket`, judged as `class`, by a worker that remembers. */
+static bool keep_judged(struct fb_store *store, struct fixture *f, uint64_t n, uint64_t bucket,
+                        int class)
+{
+    static int64_t next = -1;
+    fill(f, 8000 + n, 1, 6, next);
+    next = next < 0 ? 1 : next + 1;
+    make(&f->made[0], 8000 + n, bucket);
+    f->made[0].fb1.class_ = class;
+    return keep(store, f) == FB_OK && f->got.counted == 1;
+}
+
+/* Three slots, of which at least one shows the worst class, whoever comes when. */
+static void worst_samples(struct fb_store *store, struct fixture *f)
+{
+    static const struct {
+        int class;
+        const char *kept; // classes of the samples, in order of their slots
+    } reports[] = {
+        {2, "2"    },
+        {1, "2 1"  },
+        {2, "2 1 2"},
+        {2, "2 1 2"}, // no better than what is there
+        {3, "2 3 2"}, // the mildest goes
+        {3, "2 3 2"},
+        {4, "4 3 2"}, // of two alike the one of the lower slot
+        {1, "4 3 2"},
+    };
+    static const char kept[] =
+        "SELECT count(*) FROM (SELECT string_agg(class::text, ' ' ORDER BY slot) AS kept,"
+        " bool_and(class = fb1_class) AS same FROM sample JOIN report USING (report_id)"
+        " WHERE sample.bucket_id = (SELECT max(bucket_id) FROM bucket)) s"
+        " WHERE same AND kept = '%s'";
+    for (size_t i = 0; i < COUNT(reports); i++) {
+        char sql[512], row[64];
+        snprintf(row, sizeof row, "sample %zu of class %d", i, reports[i].class);
+        CHECK(row, keep_judged(store, f, i, 4321, reports[i].class));
+        snprintf(sql, sizeof sql, kept, reports[i].kept);
+        CHECK(row, ask(sql) == 1);
+    }
+    CHECK("the worst is shown", ask("SELECT count(*) FROM dash.bucket_detail WHERE class ="
+                                    " 'EXPLOITABLE' AND sample_class = class") == 1);
+    check_sums("samples");
 }
 
 static void many_products(struct fb_store *store, struct fixture *f)
@@ -442,6 +507,7 @@ int main(void)
     finds_bad(store, f);
     sets_aside(store, f);
     odd_days(store, f);
+    worst_samples(store, f);
     many_products(store, f);
     two_writers();
     rolls_up(store);

@@ -146,6 +146,11 @@ struct fb_taint_line {
 struct fb_fact {
     const char *name, *value, *source;
 };
+struct fb_peer {              // another tool's words for such a crash
+    const char *tool, *title; // as a key, and for people
+    const char *class;        // NULL: it has none
+    const char *short_name;   // NULL: none is known
+};
 struct fb_exploitability {
     struct fb_judgement fb1, msec16;
     const char *const *signals;
@@ -156,6 +161,8 @@ struct fb_exploitability {
     size_t n_taint;
     const struct fb_fact *facts;
     size_t n_facts;
+    const struct fb_peer *peers; // exploitability/peers.h: only where somebody asked
+    size_t n_peers;
 };
 
 /* --- keys --------------------------------------------------------------------------- */

@@ -133,6 +133,20 @@ static void put_taint(const struct fb_json_document *d, const struct fb_exploita
     fb_json_close(d->t, ']');
 }
 
+static void put_peers(const struct fb_json_document *d, const struct fb_exploitability *e)
+{
+    if (e->n_peers == 0)
+        return;
+    fb_json_open(d->t, "peers", '{');
+    for (size_t i = 0; i < e->n_peers; i++) {
+        fb_json_open(d->t, e->peers[i].tool, '{');
+        fb_json_string(d->t, "class", e->peers[i].class);
+        fb_json_string(d->t, "short", e->peers[i].short_name);
+        fb_json_close(d->t, '}');
+    }
+    fb_json_close(d->t, '}');
+}
+
 static void put_exploitability(const struct fb_json_document *d)
 {
     const struct fb_exploitability *e = &d->a->exploitability;
@@ -151,6 +165,7 @@ static void put_exploitability(const struct fb_json_document *d)
         fb_json_close(d->t, '}');
     }
     fb_json_close(d->t, ']');
+    put_peers(d, e);
     fb_json_close(d->t, '}');
 }
 

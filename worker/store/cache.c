@@ -44,7 +44,7 @@ struct fb_known *fb_cache_get(const struct fb_cache *cache, const uint8_t key[FB
 }
 
 void fb_cache_put(struct fb_cache *cache, const uint8_t key[FB_CACHE_KEY], int64_t id,
-                  uint32_t samples)
+                  uint32_t samples, int worst)
 {
     struct fb_known *known = fb_cache_get(cache, key);
     if (known == NULL) {
@@ -54,6 +54,7 @@ void fb_cache_put(struct fb_cache *cache, const uint8_t key[FB_CACHE_KEY], int64
     }
     known->id = id;
     known->samples = samples;
+    known->worst = worst;
     memcpy(known->key, key, FB_CACHE_KEY);
 }
 

@@ -15,6 +15,7 @@ struct fb_known {
     uint8_t key[FB_CACHE_KEY];
     int64_t id;       // 0: empty
     uint32_t samples; // of a bucket, at least
+    int worst;        // class among them, at least
 };
 struct fb_cache {
     struct fb_known *v;
@@ -29,5 +30,5 @@ void fb_cache_clear(struct fb_cache *cache);
 /** NULL when unknown; valid until the next fb_cache_put. */
 struct fb_known *fb_cache_get(const struct fb_cache *cache, const uint8_t key[FB_CACHE_KEY]);
 void fb_cache_put(struct fb_cache *cache, const uint8_t key[FB_CACHE_KEY], int64_t id,
-                  uint32_t samples);
+                  uint32_t samples, int worst);
 void fb_cache_forget(const struct fb_cache *cache, const uint8_t key[FB_CACHE_KEY]);

@@ -29,6 +29,17 @@ static void label_of(struct fb_array *to, const Faultbucket__Analysis *a)
     fb_array_text(to, text.n != 0 ? room : NULL, FB_PG_TEXT_MAX);
 }
 
+static void signals_of(struct fb_array *to, const Faultbucket__Analysis *a)
+{
+    char room[FB_PG_TEXT_MAX + 1] = "";
+    struct fb_text text = fb_text_over(room, sizeof room);
+    for (size_t i = 0; i < a->n_signals; i++) {
+        fb_text_str(&text, i == 0 ? "" : " ");
+        fb_text_str(&text, a->signals[i]);
+    }
+    fb_array_text(to, text.n != 0 ? room : NULL, FB_PG_TEXT_MAX);
+}
+
 static void class_of(struct fb_array *to, const Faultbucket__Judgement *judgement)
 {
     if (judgement == NULL || judgement->class_ < 1 || judgement->class_ > 4)
@@ -72,10 +83,12 @@ static const char tail[] =
     " n AS (INSERT INTO machine_delta (bucket_id, vendor_id, machines)"
     "  SELECT bucket_id, vendor_id, count(*) FROM m GROUP BY 1, 2),"
     " t AS (INSERT INTO trend_delta"
-    "  (bucket_id, vendor_id, hour, version, platform, hits, class, first_seen, last_seen)"
+    "  (bucket_id, vendor_id, hour, version, platform, class, rule, signals, hits, first_seen,"
+    "   last_seen)"
     "  SELECT bucket_id, vendor_id, date_trunc('hour', received_at, 'UTC'), version, platform,"
-    "   count(*), coalesce(max(fb1_class), 0), min(received_at), max(received_at)"
-    "  FROM r GROUP BY 1, 2, 3, 4, 5),"
+    "   coalesce(fb1_class, 0), coalesce(fb1_rule, ''), coalesce(signals, ''),"
+    "   count(*), min(received_at), max(received_at)"
+    "  FROM r GROUP BY 1, 2, 3, 4, 5, 6, 7, 8),"
     " w AS (INSERT INTO intake_delta (vendor_id, hour, reports, unanalysed, duplicates,"
     "   dump_bytes, delay_sum, delay_max)"
     "  SELECT c.vendor_id, c.hour, coalesce(k.n, 0), coalesce(k.unanalysed, 0),"

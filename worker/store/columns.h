@@ -55,7 +55,8 @@
     X(fb1_rule, TEXT, TEXT(a->fb1 != NULL ? a->fb1->rule : NULL))                              \
     X(fb1_name, TEXT, TEXT(a->fb1 != NULL ? a->fb1->short_name : NULL))                        \
     X(msec_class, INT2, class_of(to, a->msec16))                                               \
-    X(msec_rule, TEXT, TEXT(a->msec16 != NULL ? a->msec16->rule : NULL))
+    X(msec_rule, TEXT, TEXT(a->msec16 != NULL ? a->msec16->rule : NULL))                       \
+    X(signals, TEXT, signals_of(to, a))
 
 #define X(name, type, value) FB_COLUMN_##name,
 enum { FB_REPORT_FACTS(X) FB_REPORT_ANALYSIS(X) FB_COLUMN_COUNT };

@@ -296,16 +296,27 @@ static int by_bucket(const void *a, const void *b)
     return (x->bucket > y->bucket) - (x->bucket < y->bucket);
 }
 
-/* Send a dump along while its bucket has room, those of this batch counted. */
+/* Whether a dump is sent along: while its bucket has room, and then in the place of a milder
+ * one when it is worse than all; those of this batch counted. */
+static bool takes_sample(struct fb_known *known, uint32_t most, int class)
+{
+    bool room = known->samples<most, worse = most> 0 && class > known->worst;
+    if (!room && !worse)
+        return false;
+    known->samples += room;
+    known->worst = class > known->worst ? class : known->worst;
+    return true;
+}
+
 static void choose_samples(struct keep *k)
 {
     for (size_t i = 0; i < k->n_items; i++) {
         struct fb_item *item = &k->items[i];
         struct fb_known *known = fb_cache_get(&k->store->buckets, item->cache_key);
-        if (known == NULL || known->samples >= k->store->samples || item->a == NULL ||
-            item->a->json.len == 0 || item->e->dump_zstd.len == 0)
+        if (known == NULL || item->a == NULL || item->a->json.len == 0 ||
+            item->e->dump_zstd.len == 0 ||
+            !takes_sample(known, k->store->samples, fb_item_class(item)))
             continue;
-        known->samples++;
         k->samples[k->n_samples++] = (struct sample){item->bucket_id, item};
     }
     fb_sort(k->samples, k->n_samples, sizeof *k->samples, by_bucket);

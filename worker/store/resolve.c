@@ -54,7 +54,7 @@ static void take_products(struct fb_store *store, struct fb_item *items, size_t 
             continue;
         struct fb_item *item = &items[place[ord - 1]];
         item->product_id = (int32_t)number_at(rows, at, 1);
-        fb_cache_put(&store->products, item->product_key, item->product_id, 0);
+        fb_cache_put(&store->products, item->product_key, item->product_id, 0, 0);
     }
     free(place);
 }
@@ -136,7 +136,8 @@ static size_t take_buckets(struct fb_store *store, struct fb_item *items, size_t
             made++;
             count_new(item);
         }
-        fb_cache_put(&store->buckets, item->cache_key, item->bucket_id, item->samples);
+        fb_cache_put(&store->buckets, item->cache_key, item->bucket_id, item->samples,
+                     (int)number_at(rows, at, 4));
     }
     free(place);
     return made;
@@ -158,8 +159,9 @@ struct fb_err fb_resolve_buckets(struct fb_store *store, struct fb_item *items, 
     PGresult *rows;
     put_buckets(store, items, n);
     struct fb_err err = ask(store,
-                            "SELECT ord, bucket_id, samples, made"
-                            " FROM fb_buckets($1, $2, $3, $4, $5, $6)",
+                            "SELECT ord, bucket_id, samples, made, coalesce((SELECT max(class)"
+                            " FROM sample s WHERE s.bucket_id = b.bucket_id), 0)"
+                            " FROM fb_buckets($1, $2, $3, $4, $5, $6) b",
                             6, &rows);
     if (fb_failed(err))
         return err;

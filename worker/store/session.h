@@ -8,7 +8,7 @@
 #include "store/columns.h"
 
 enum {
-    FB_SCHEMA = 6,          // the newest migration that this program needs
+    FB_SCHEMA = 7,          // the newest migration that this program needs
     FB_PRODUCTS_MAX = 1000, // of a vendor; what comes after is the product "(other)"
     FB_DAYS_MAX = 256,
 };
