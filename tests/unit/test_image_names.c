@@ -86,7 +86,7 @@ static const struct {
 static void check_row(size_t i, const struct fb_image *image, struct fb_arena *arena)
 {
     struct fb_symbol got = {0};
-    const struct fb_image_functions *functions = fb_image_functions(image, arena);
+    const struct fb_image_functions *functions = fb_image_functions(image, NULL, arena);
     if (!CHECK(rows[i].name, functions != NULL))
         return;
     bool found = fb_image_function(functions, rows[i].rva, arena, &got);
@@ -161,7 +161,7 @@ static size_t compare(const char *name, uint8_t *room)
     struct fb_image *image = NULL;
     size_t n = 0;
     if (!fb_failed(fb_image_read(file, &arena, &image)))
-        n = count_told(path, image, fb_image_functions(image, &arena), &arena);
+        n = count_told(path, image, fb_image_functions(image, NULL, &arena), &arena);
     fb_arena_reset(&arena);
     whole_free(file);
     return n;

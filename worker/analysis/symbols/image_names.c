@@ -27,6 +27,7 @@ struct list { // v NULL: only counted
     size_t n, cap;
     const struct fb_image_section *last; // that held a function
     size_t looks; // at sections; what is beyond FB_IMAGE_LOOKS_MAX, is lost
+    size_t left;  // entries of tables that may be read
 };
 
 /* Functions stand together, so that the last section mostly holds the next one as well. */
@@ -52,6 +53,15 @@ static void add(struct list *list, uint64_t rva, uint64_t size, uint64_t name,
             (struct function){(uint32_t)rva, size < UINT32_MAX ? (uint32_t)size : UINT32_MAX,
                               (uint32_t)name, source};
     list->n++;
+}
+
+/* How many of the entries of a table are read. */
+static size_t entries(struct list *list, const struct fb_reader *table, size_t size)
+{
+    size_t n = fb_read_room(table, FB_IMAGE_NAMES_MAX, size);
+    n = n < list->left ? n : list->left;
+    list->left -= n;
+    return n;
 }
 
 /* --- PE ----------------------------------------------------------------------------- */
@@ -82,7 +92,7 @@ static void read_exports(const struct fb_image *image, struct list *list)
         return;
     struct fb_reader name = {.in = fb_image_at(image, names, 4 * n_names)};
     struct fb_reader ordinal = {.in = fb_image_at(image, ordinals, 2 * n_names)};
-    size_t n = fb_read_room(&name, FB_IMAGE_NAMES_MAX, 4);
+    size_t n = entries(list, &name, 4);
     for (size_t i = 0; i < n && !fb_failed(ordinal.err); i++) {
         uint64_t text = fb_read_u32(&name), place = fb_read_u16(&ordinal);
         uint32_t rva = place < n_functions ? number(image, functions + 4 * place, 4) : 0;
@@ -96,7 +106,7 @@ static void read_coff(const struct fb_image *image, struct list *list)
 {
     enum { SYMBOL = 18, TYPE_FUNCTION = 0x20, EXTERNAL = 2, STATIC = 3 };
     struct fb_reader r = {.in = image->symbols.entries};
-    size_t n = fb_read_room(&r, FB_IMAGE_NAMES_MAX, SYMBOL);
+    size_t n = entries(list, &r, SYMBOL);
     for (size_t i = 0; i < n; i++) {
         uint64_t at = i * SYMBOL;
         fb_read_skip(&r, 8);
@@ -145,7 +155,7 @@ static void read_elf(const struct fb_image *image, const struct fb_image_names *
 {
     enum { SYMBOL_32 = 16, SYMBOL_64 = 24, TYPE = 15, FUNCTION = 2, GNU_IFUNC = 10 };
     struct fb_reader r = {.in = names->entries, .big = image->big};
-    size_t n = fb_read_room(&r, FB_IMAGE_NAMES_MAX, image->word == 8 ? SYMBOL_64 : SYMBOL_32);
+    size_t n = entries(list, &r, image->word == 8 ? SYMBOL_64 : SYMBOL_32);
     for (size_t i = 0; i < n; i++) {
         struct elf_symbol s = read_elf_symbol(image, &r);
         int type = s.info & TYPE;
@@ -179,11 +189,16 @@ static int by_place(const void *a, const void *b)
     return order != 0 ? order : compare(x->name, y->name);
 }
 
-const struct fb_image_functions *fb_image_functions(const struct fb_image *image,
+/* Of tables that are too long nothing is kept, rather than what happens to come first. */
+const struct fb_image_functions *fb_image_functions(const struct fb_image *image, size_t *left,
                                                     struct fb_arena *arena)
 {
-    struct list list = {.image = image};
+    struct list list = {.image = image, .left = left != NULL ? *left : SIZE_MAX};
     read_all(image, &list);
+    if (left != NULL)
+        *left = list.left;
+    if (list.left == 0)
+        return NULL;
     size_t room = (arena->cap - arena->used) / 8 / sizeof *list.v;
     if (list.n == 0 || list.n > room)
         return NULL;
@@ -191,7 +206,7 @@ const struct fb_image_functions *fb_image_functions(const struct fb_image *image
     struct function *v = FB_RAW(arena, struct function, list.n);
     if (made == NULL || v == NULL)
         return NULL;
-    list = (struct list){.image = image, .v = v, .cap = list.n};
+    list = (struct list){.image = image, .v = v, .cap = list.n, .left = SIZE_MAX};
     read_all(image, &list);
     fb_sort(list.v, list.n, sizeof *list.v, by_place);
     *made = (struct fb_image_functions){image, list.v, list.n};

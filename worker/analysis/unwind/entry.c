@@ -172,7 +172,8 @@ static bool called(struct fb_emulation *e, struct backward *b, struct fb_regs *c
 }
 
 /* Where the function that is exported last before `rva` begins; 0: none. */
-static uint64_t export_before(const struct fb_image *image, uint64_t rva)
+static uint64_t export_before(const struct fb_unwinder *w, const struct fb_image *image,
+                              uint64_t rva)
 {
     enum { COUNT_AT = 20, TABLE_AT = 28 };
     struct fb_span table = fb_image_at(image, image->exports.rva, TABLE_AT + 4);
@@ -181,7 +182,8 @@ static uint64_t export_before(const struct fb_image *image, uint64_t rva)
     uint64_t n = fb_read_u32(&r), best = 0;
     fb_read_skip(&r, 4);
     uint64_t at = fb_read_u32(&r);
-    if (image->kind != FB_IMAGE_PE || image->exports.size == 0 || fb_failed(r.err))
+    if (image->kind != FB_IMAGE_PE || image->exports.size == 0 || fb_failed(r.err) ||
+        !fb_work_take(w->env->work, FB_WORK_EXPORTS, n < EXPORTS_MAX ? n : EXPORTS_MAX))
         return 0;
     struct fb_reader entries = {
         .in = fb_image_at(image, at, (n < EXPORTS_MAX ? n : EXPORTS_MAX) * 4)};
@@ -201,7 +203,7 @@ static bool known_entry(const struct fb_unwinder *w, fb_addr a, fb_addr *out)
     if (module == NULL)
         return false;
     if (!fb_function_entry(w, a, out)) {
-        rva = image != NULL ? export_before(image, a - module->base) : 0;
+        rva = image != NULL ? export_before(w, image, a - module->base) : 0;
         if (rva == 0)
             return false;
         *out = module->base + rva;

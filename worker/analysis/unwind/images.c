@@ -110,6 +110,11 @@ const struct fb_eh_index *fb_code_fdes(const struct fb_unwinder *w,
     return known->fdes.n != 0 ? &known->fdes : NULL;
 }
 
+static size_t *names_left(const struct fb_unwinder *w)
+{
+    return w->env->work != NULL ? &w->env->work->left[FB_WORK_NAMES] : NULL;
+}
+
 bool fb_code_nearest(const struct fb_unwinder *w, const struct fb_module *module, uint64_t rva,
                      struct fb_arena *arena, struct fb_symbol *out)
 {
@@ -118,7 +123,7 @@ bool fb_code_nearest(const struct fb_unwinder *w, const struct fb_module *module
         return false;
     struct known *known = &w->env->images->v[module - w->env->images->first];
     if (!known->named)
-        known->functions = fb_image_functions(image, w->env->images->arena);
+        known->functions = fb_image_functions(image, names_left(w), w->env->images->arena);
     known->named = true;
     return known->functions != NULL && fb_image_function(known->functions, rva, arena, out);
 }
