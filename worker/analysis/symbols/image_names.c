@@ -10,6 +10,7 @@
 #include "base/sort.h"
 #include "symbols/image_kinds.h"
 
+enum { PLACES_MAX = 1 << 16 };             // of exports: ordinals have 16 bits
 enum source { SYMBOLS, DYNAMIC, EXPORTS }; // of several names at one place, the first
 struct function {
     uint32_t rva, size; // size 0: unknown
@@ -78,27 +79,55 @@ static bool is_forwarder(const struct fb_image *image, uint32_t rva)
     return rva >= image->exports.rva && rva - image->exports.rva < image->exports.size;
 }
 
-static void read_exports(const struct fb_image *image, struct list *list)
+struct exports { // the directory: counts, and RVAs of its tables
+    uint64_t n_functions, n_names, functions, names, ordinals;
+};
+
+static bool read_directory(const struct fb_image *image, struct exports *out)
 {
     enum { DIRECTORY = 40, COUNTS_AT = 20 };
     struct fb_reader r = {.in = fb_image_at(image, image->exports.rva, DIRECTORY)};
     fb_read_skip(&r, COUNTS_AT);
-    uint64_t n_functions = fb_read_u32(&r);
-    uint64_t n_names = fb_read_u32(&r);
-    uint64_t functions = fb_read_u32(&r);
-    uint64_t names = fb_read_u32(&r);
-    uint64_t ordinals = fb_read_u32(&r);
-    if (fb_failed(r.err) || image->exports.size == 0)
+    out->n_functions = fb_read_u32(&r);
+    out->n_names = fb_read_u32(&r);
+    out->functions = fb_read_u32(&r);
+    out->names = fb_read_u32(&r);
+    out->ordinals = fb_read_u32(&r);
+    return image->kind == FB_IMAGE_PE && image->exports.size != 0 && !fb_failed(r.err);
+}
+
+static void read_exports(const struct fb_image *image, struct list *list)
+{
+    struct exports e;
+    if (!read_directory(image, &e))
         return;
-    struct fb_reader name = {.in = fb_image_at(image, names, 4 * n_names)};
-    struct fb_reader ordinal = {.in = fb_image_at(image, ordinals, 2 * n_names)};
+    struct fb_reader name = {.in = fb_image_at(image, e.names, 4 * e.n_names)};
+    struct fb_reader ordinal = {.in = fb_image_at(image, e.ordinals, 2 * e.n_names)};
     size_t n = entries(list, &name, 4);
     for (size_t i = 0; i < n && !fb_failed(ordinal.err); i++) {
         uint64_t text = fb_read_u32(&name), place = fb_read_u16(&ordinal);
-        uint32_t rva = place < n_functions ? number(image, functions + 4 * place, 4) : 0;
+        uint32_t rva = place < e.n_functions ? number(image, e.functions + 4 * place, 4) : 0;
         if (rva != 0 && !is_forwarder(image, rva))
             add(list, rva, 0, text, EXPORTS);
     }
+}
+
+uint64_t fb_image_export_before(const struct fb_image *image, uint64_t rva, size_t *left)
+{
+    struct exports e;
+    if (!read_directory(image, &e))
+        return 0;
+    uint64_t best = 0, n = e.n_functions < PLACES_MAX ? e.n_functions : PLACES_MAX;
+    struct fb_reader r = {.in = fb_image_at(image, e.functions, 4 * n)};
+    size_t there = fb_read_room(&r, n, 4);
+    bool enough = there <= *left;
+    *left -= enough ? there : *left;
+    for (size_t i = 0; enough && i < there; i++) {
+        uint64_t entry = fb_read_u32(&r);
+        if (entry <= rva && entry > best)
+            best = entry;
+    }
+    return best;
 }
 
 /* A COFF symbol: name (8) | value | section (2) | type (2) | class (1) | auxiliaries (1). */
@@ -193,10 +222,9 @@ static int by_place(const void *a, const void *b)
 const struct fb_image_functions *fb_image_functions(const struct fb_image *image, size_t *left,
                                                     struct fb_arena *arena)
 {
-    struct list list = {.image = image, .left = left != NULL ? *left : SIZE_MAX};
+    struct list list = {.image = image, .left = *left};
     read_all(image, &list);
-    if (left != NULL)
-        *left = list.left;
+    *left = list.left;
     if (list.left == 0)
         return NULL;
     size_t room = (arena->cap - arena->used) / 8 / sizeof *list.v;

@@ -110,11 +110,6 @@ const struct fb_eh_index *fb_code_fdes(const struct fb_unwinder *w,
     return known->fdes.n != 0 ? &known->fdes : NULL;
 }
 
-static size_t *names_left(const struct fb_unwinder *w)
-{
-    return w->env->work != NULL ? &w->env->work->left[FB_WORK_NAMES] : NULL;
-}
-
 bool fb_code_nearest(const struct fb_unwinder *w, const struct fb_module *module, uint64_t rva,
                      struct fb_arena *arena, struct fb_symbol *out)
 {
@@ -122,8 +117,10 @@ bool fb_code_nearest(const struct fb_unwinder *w, const struct fb_module *module
     if (image == NULL)
         return false;
     struct known *known = &w->env->images->v[module - w->env->images->first];
+    size_t all = SIZE_MAX;
     if (!known->named)
-        known->functions = fb_image_functions(image, names_left(w), w->env->images->arena);
+        known->functions = fb_image_functions(
+            image, fb_work_left(w->env->work, FB_WORK_NAMES, &all), w->env->images->arena);
     known->named = true;
     return known->functions != NULL && fb_image_function(known->functions, rva, arena, out);
 }

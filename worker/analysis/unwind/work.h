@@ -38,3 +38,9 @@ static inline bool fb_work_take(struct fb_work *work, enum fb_work_kind kind, si
         work->left[kind] = enough ? work->left[kind] - n : 0;
     return enough;
 }
+
+/** What is left, to be counted down by who takes it; `all` where there is no limit. */
+static inline size_t *fb_work_left(struct fb_work *work, enum fb_work_kind kind, size_t *all)
+{
+    return work != NULL ? &work->left[kind] : all;
+}
