@@ -9,7 +9,7 @@ import pathlib
 import re
 import subprocess
 
-from calibration import CLASSES, CORPUS, PROGRAM, SETS, distance, harm_of, read_table, table
+from calibration import CLASSES, CORPUS, PROGRAM, distance, harm_of, read_table, table
 
 VECTORS = CORPUS / "../spec/exploitability-vectors.tsv"
 # Its words as classes of ours.
@@ -55,13 +55,16 @@ def compared(cases, harms):
 
 
 def result_of(rating, verdict, harm):
-    """Ours is better when it is nearer to what is right for the harm, and worse when it is farther away."""
+    """Ours is better when it is nearer to what is right for the harm. When it is farther away it must at least be the
+    more alarmed of the two: then it is cautious, and otherwise worse."""
     theirs, ours = distance(harm, MEANS[rating]), distance(harm, verdict)
-    return "equal" if ours == theirs else "better" if ours < theirs else "worse"
+    if ours <= theirs:
+        return "equal" if ours == theirs else "better"
+    return "cautious" if CLASSES.index(verdict) > CLASSES.index(MEANS[rating]) else "worse"
 
 
 def section(cases, harms, reasons, problems):
-    """The table. Where the classes differ there must be a reason; worse than Breakpad is a failure with or without."""
+    """The table. Where the classes differ there must be a reason; worse than Breakpad fails with or without."""
     rows = []
     for name, by, rating, verdict, short, harm in compared(cases, harms):
         why = ""
@@ -76,7 +79,7 @@ def section(cases, harms, reasons, problems):
         if result == "worse":
             problems.append(f"{name}: {harm}; Breakpad says {rating}, and our {verdict} ({short}) is worse")
         rows.append([name, by, harm, rating, f"{verdict} {short}", result, why])
-    counts = {word: sum(row[5] == word for row in rows) for word in ("better", "equal", "worse")}
+    counts = {word: sum(row[5] == word for row in rows) for word in ("better", "equal", "cautious", "worse")}
     summary = ", ".join(f"{n} {word}" for word, n in counts.items())
     return f"In all: {summary}.\n\n" + table(["Breakpad's dump", "by", "truth", "Breakpad", "fb1", "ours is", "why they differ"],
                                             rows)
