@@ -34,7 +34,7 @@ def best_rating(row):
 
 
 def rated_vectors():
-    """Name at Breakpad -> (rating, our class), of the rows of the vector file that pass: what they ask for is our verdict."""
+    """Name at Breakpad -> rating, our class and short name. A row that passes asks for what our verdict is."""
     run = subprocess.run([PROGRAM, "rules", "check", "--json", VECTORS], capture_output=True, check=False)
     passed = {row["id"] for row in map(json.loads, run.stdout.splitlines()) if row["passed"]}
     rated = {}
@@ -63,23 +63,26 @@ def result_of(rating, verdict, harm):
     return "cautious" if CLASSES.index(verdict) > CLASSES.index(MEANS[rating]) else "worse"
 
 
-def section(cases, harms, reasons, problems):
+def reason_for(name, short, reasons):
+    return next((row for row in reasons if row["rules"] == "breakpad" and fnmatch.fnmatchcase(name, row["fault"])
+                 and fnmatch.fnmatchcase(short, row["short"])), None)
+
+
+def comparison(cases, harms, reasons, problems):
     """The table. Where the classes differ there must be a reason; worse than Breakpad fails with or without."""
-    rows = []
+    rows, counts = [], dict.fromkeys(("better", "equal", "cautious", "worse"), 0)
     for name, by, rating, verdict, short, harm in compared(cases, harms):
-        why = ""
-        result = result_of(rating, verdict, harm)
+        result, why = result_of(rating, verdict, harm), ""
         if verdict != MEANS[rating]:
-            row = next((row for row in reasons if row["rules"] == "breakpad" and fnmatch.fnmatchcase(name, row["fault"])
-                        and fnmatch.fnmatchcase(short, row["short"])), None)
+            row = reason_for(name, short, reasons)
             if row is None:
                 problems.append(f"{name}: Breakpad {rating}, we {verdict} ({short}), and OFF.tsv says not why")
             else:
                 row["needed"], why = True, row["reason"]
         if result == "worse":
             problems.append(f"{name}: {harm}; Breakpad says {rating}, and our {verdict} ({short}) is worse")
+        counts[result] += 1
         rows.append([name, by, harm, rating, f"{verdict} {short}", result, why])
-    counts = {word: sum(row[5] == word for row in rows) for word in ("better", "equal", "cautious", "worse")}
     summary = ", ".join(f"{n} {word}" for word, n in counts.items())
-    return f"In all: {summary}.\n\n" + table(["Breakpad's dump", "by", "truth", "Breakpad", "fb1", "ours is", "why they differ"],
-                                            rows)
+    head = ["Breakpad's dump", "by", "truth", "Breakpad", "fb1", "ours is", "why they differ"]
+    return f"In all: {summary}.\n\n{table(head, rows)}"
