@@ -4,6 +4,7 @@
  * The return address that led to a frame stands up the stack again, and again at the same
  * distance: so regularly no stale words lie.
  */
+#include "base/reader.h"
 #include "unwind/ladder.h"
 
 enum {
@@ -44,16 +45,22 @@ static fb_addr known_distance(const struct fb_unwinder *w, const struct fb_frame
 bool fb_unwind_again(const struct fb_unwinder *w, const struct fb_frame *callee,
                      struct fb_caller *caller)
 {
-    fb_addr word = w->names->word, known = known_distance(w, callee);
+    size_t word = w->names->word;
     const struct fb_regs regs = fb_regs_in_call(w, callee);
-    fb_addr slot = fb_reg_sp(&regs) - word;
-    uint64_t ra;
+    fb_addr slot = fb_reg_sp(&regs) - word, known = known_distance(w, callee);
+    uint64_t ra, at = slot - w->stack_start, nearer;
     if (callee->exact || !fb_stack_word(w, slot, &ra) ||
         fb_code_address(w, ra) != callee->resume)
         return false;
-    for (fb_addr distance = word; distance <= FRAME_MAX; distance += word)
-        if (regular(w, slot, distance, ra) ||
-            (distance == known && is_at(w, slot + distance, ra)))
-            return found(slot + distance, word, callee->resume, caller);
+    if (known != 0 && is_at(w, slot + known, ra))
+        return found(slot + known, word, callee->resume, caller);
+    uint64_t most = (w->stack.n - at) / ROUNDS, limit = most < FRAME_MAX ? most : FRAME_MAX;
+    for (uint64_t far = 0; far <= limit; far += nearer) {
+        nearer = fb_span_again(w->stack, at + far, word, limit + word - far);
+        if (nearer == 0)
+            return false;
+        if (regular(w, slot, far + nearer, ra))
+            return found(slot + far + nearer, word, callee->resume, caller);
+    }
     return false;
 }
