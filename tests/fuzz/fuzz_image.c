@@ -32,7 +32,8 @@ static void ask(const struct fb_image *image, const struct fb_image_functions *f
 static void look_at(const struct fb_image *image, const uint8_t *data, size_t size,
                     struct fb_arena *arena)
 {
-    const struct fb_image_functions *functions = fb_image_functions(image, arena);
+    size_t left = SIZE_MAX;
+    const struct fb_image_functions *functions = fb_image_functions(image, &left, arena);
     for (size_t i = 0; i < image->n_sections && i < STEPS; i++)
         ask(image, functions, image->sections[i].rva, arena);
     for (size_t i = 0; i < STEPS; i++) {

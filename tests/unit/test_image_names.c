@@ -86,7 +86,8 @@ static const struct {
 static void check_row(size_t i, const struct fb_image *image, struct fb_arena *arena)
 {
     struct fb_symbol got = {0};
-    const struct fb_image_functions *functions = fb_image_functions(image, arena);
+    size_t left = SIZE_MAX;
+    const struct fb_image_functions *functions = fb_image_functions(image, &left, arena);
     if (!CHECK(rows[i].name, functions != NULL))
         return;
     bool found = fb_image_function(functions, rows[i].rva, arena, &got);
@@ -159,9 +160,9 @@ static size_t compare(const char *name, uint8_t *room)
     struct fb_span file = corpus_image(name, path, sizeof path);
     struct fb_arena arena = {.base = room, .cap = ROOM};
     struct fb_image *image = NULL;
-    size_t n = 0;
+    size_t n = 0, left = SIZE_MAX;
     if (!fb_failed(fb_image_read(file, &arena, &image)))
-        n = count_told(path, image, fb_image_functions(image, &arena), &arena);
+        n = count_told(path, image, fb_image_functions(image, &left, &arena), &arena);
     fb_arena_reset(&arena);
     whole_free(file);
     return n;

@@ -65,6 +65,8 @@ static void words(void)
         ROW(0x47670006, "an option's value", "a\0--token=s3cret\0", "a|--token=*"),
         ROW(0x47670006, "a value beside its option", "a\0-p\0s3cret\0", "a|-p|*"),
         ROW(0x47670006, "a value stuck to its option", "a\0-p@s3cret\0", "a|-p*"),
+        ROW(0x47670006, "a value that looks like a name", "a\0-ps3cret\0", "a|-p*"),
+        ROW(0x47670006, "a name that one dash begins", "a\0-Dtoken=s3cret\0", "a|-D*"),
         ROW(0x47670006, "a file", "a\0/home/me/letter\0", "a|*"),
         ROW(0x47670006, "padding", "a\0\0\0\0", "a"),
         ROW(0x47670006, "a name with a blank", "/opt/my app\0-x\0", "my app|-x"),

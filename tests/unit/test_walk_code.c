@@ -292,7 +292,7 @@ static uint8_t code[CODE_MAX], stack[STACK_SIZE];
 static const uint8_t call[PROVED & 0xF] = {0x90, 0x90, 0xE8}, no_call[16],
                                    caller[] = {0xE8, 0xFB, 0xBF, 0xFF, 0xFF}; // -0x4005
 static size_t handles[FB_ARCH_OTHER];
-static size_t *allowed; // in all walks together; NULL: whatever a walk may
+static struct fb_work *allowed; // in all walks together; NULL: whatever a walk may
 
 static size_t bytes_of(const char *hex, uint8_t *out)
 {
@@ -340,8 +340,7 @@ static void walk_code(const struct row *row, size_t n, struct fb_arena *arena,
     for (size_t i = 0; i < WORDS; i++)
         if (row->stack[i].value != 0)
             put_word(stack + row->stack[i].at * names->word, names->word, row->stack[i].value);
-    struct fb_walk_env env = {
-        .dump = &dump, .capstone = handles[row->arch], .instructions = allowed};
+    struct fb_walk_env env = {.dump = &dump, .capstone = handles[row->arch], .work = allowed};
     CHECK(row->name, !fb_failed(fb_walk(&env, &thread, &regs, arena, out)));
 }
 
@@ -416,7 +415,8 @@ static void walk_is_bounded(uint8_t *room)
     enum { INSTRUCTIONS = 512, OF_WALK = 16384, OF_ALL = 1100 };
     static const size_t found[] = {OF_WALK / INSTRUCTIONS, OF_ALL / INSTRUCTIONS, 0};
     struct row row = {.name = "bound", .arch = FB_AMD64, .all = CODE};
-    size_t of_all = OF_ALL;
+    struct fb_work of_all = fb_work_for_a_dump();
+    of_all.left[FB_WORK_INSTRUCTIONS] = OF_ALL;
     memset(code, 0x90, INSTRUCTIONS);
     code[INSTRUCTIONS - 1] = 0xC3;
     for (size_t k = 0; k < COUNT(found); k++) {
@@ -428,10 +428,34 @@ static void walk_is_bounded(uint8_t *room)
         for (size_t i = 1; i < s.n; i++)
             n += strcmp(s.v[i].method, "code") == 0;
         CHECK("bound", n == found[k]);
-        CHECK("bound", k == 0 || of_all == 0);
+        CHECK("bound", k == 0 || of_all.left[FB_WORK_INSTRUCTIONS] == 0);
         fb_arena_reset(&arena);
     }
     allowed = NULL;
+}
+
+/* Who is called, is searched for while a path is followed: both take of the same. */
+static void searches_count(uint8_t *room)
+{
+    enum { AT = 64, ALLOWED = 30, CALL_SIZE = 5 };
+    // call CODE; > call (to where no code is at hand); ret: words above may be return addresses
+    static const uint8_t end[] = {0xE8, 0xC0, 0xFF, 0xFF, 0xFF, 0xE8,
+                                  0x00, 0x40, 0x00, 0x00, 0xC3};
+    struct row row = {.name = "searches", .arch = FB_X86, .at = AT, .all = CODE + AT};
+    struct fb_work few = fb_work_for_a_dump();
+    struct fb_arena arena = {.base = room, .cap = ROOM};
+    struct fb_stack s = {0};
+    few.left[FB_WORK_INSTRUCTIONS] = ALLOWED;
+    memset(code, 0x90, AT);
+    memcpy(code + AT - CALL_SIZE, end, sizeof end);
+    allowed = &few;
+    walk_code(&row, AT - CALL_SIZE + sizeof end, &arena, &s);
+    allowed = NULL;
+    size_t n = 0;
+    for (size_t i = 1; i < s.n; i++)
+        n += strcmp(s.v[i].method, "code") == 0;
+    CHECK("searches", n == 1 && few.left[FB_WORK_INSTRUCTIONS] == 0);
+    fb_arena_reset(&arena);
 }
 
 /* Conditions upon conditions, and stores upon stores: more than there is room for. */
@@ -467,6 +491,7 @@ int main(void)
     limits(room);
     callees_count(room);
     walk_is_bounded(room);
+    searches_count(room);
     many(room);
     fb_disasm_close(handles[FB_X86]);
     fb_disasm_close(handles[FB_AMD64]);

@@ -10,22 +10,21 @@ struct fb_image; // symbols/image.h
 
 /* --- stacks ------------------------------------------------------------------------- */
 
-/* Worst to best; the second column is what readers of minidump-stackwalk's JSON know. */
+/* Worst to best; the words are those of minidump-stackwalk's JSON. */
 #define FB_TRUSTS(X)                                                                           \
-    X(NONE, "none", 0.0)                                                                       \
-    X(SCAN, "scan", 0.3)                                                                       \
-    X(CFI_SCAN, "cfi_scan", 0.5)                                                               \
-    X(FRAME_POINTER, "frame_pointer", 0.8)                                                     \
-    X(LEAF, "leaf", 0.9)                                                                       \
-    X(CFI, "cfi", 0.95)                                                                        \
-    X(PREWALKED, "prewalked", 0.95)                                                            \
-    X(SHADOW_STACK, "shadow_stack", 1.0)                                                       \
-    X(CONTEXT, "context", 1.0)
-#define X(trust, name, weight) FB_TRUST_##trust,
+    X(NONE, "none")                                                                            \
+    X(SCAN, "scan")                                                                            \
+    X(CFI_SCAN, "cfi_scan")                                                                    \
+    X(FRAME_POINTER, "frame_pointer")                                                          \
+    X(LEAF, "leaf")                                                                            \
+    X(CFI, "cfi")                                                                              \
+    X(PREWALKED, "prewalked")                                                                  \
+    X(SHADOW_STACK, "shadow_stack")                                                            \
+    X(CONTEXT, "context")
+#define X(trust, name) FB_TRUST_##trust,
 enum fb_trust { FB_TRUSTS(X) FB_TRUST_COUNT };
 #undef X
 const char *fb_trust_name(enum fb_trust trust);
-double fb_trust_weight(enum fb_trust trust);
 
 enum fb_frame_class {
     FB_FRAME_RELEVANT,

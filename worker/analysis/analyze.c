@@ -14,10 +14,7 @@
 #include "minidump/minidump.h"
 #include "unwind/walk.h"
 
-enum {
-    THREADS_WALKED_MAX = 512,
-    INSTRUCTIONS_MAX = 128 * 1024 // decoded to walk them all
-};
+enum { THREADS_WALKED_MAX = 512 };
 
 void fb_analyze_open(struct fb_analyze_input *in)
 {
@@ -63,7 +60,8 @@ static struct fb_err walk_all(const struct fb_walk_env *env, struct fb_arena *ar
         if (fb_failed(err))
             return err;
     }
-    for (size_t i = 0; i < n && i < THREADS_WALKED_MAX; i++) {
+    for (size_t i = 0; i < n && i < THREADS_WALKED_MAX && env->work->left[FB_WORK_FRAMES] > 0;
+         i++) {
         if (i == a->dump.crashing)
             continue;
         if (fb_failed(walk_one(env, i, arena, a))) {
@@ -71,6 +69,8 @@ static struct fb_err walk_all(const struct fb_walk_env *env, struct fb_arena *ar
             break;
         }
     }
+    if (n > THREADS_WALKED_MAX)
+        fb_note(&a->notes, FB_NOTE_LIMIT, "more threads than we walk", FB_NOWHERE);
     return FB_NO_ERR;
 }
 
@@ -120,15 +120,16 @@ struct fb_err fb_analyze(const struct fb_analyze_input *in, struct fb_arena *are
     if (fb_failed(err))
         return err;
     enum fb_arch arch = a->dump.system.arch;
-    size_t instructions = INSTRUCTIONS_MAX;
+    struct fb_work work = fb_work_for_a_dump();
     struct fb_walk_env env = {.dump = &a->dump,
                               .symbols = in->symbols,
                               .capstone = arch < FB_ARCH_OTHER ? in->capstone[arch] : 0,
-                              .instructions = &instructions,
+                              .work = &work,
                               .images = fb_images_new(&a->dump, arena),
                               .notes = &a->notes};
     a->ip_image = image_at(in->symbols, &a->dump, a->crash.ip);
     err = walk_all(&env, arena, a);
+    fb_work_note(&work, &a->notes);
     fb_images_close(env.images, arena);
     if (!fb_failed(err))
         err = fb_judge(a, env.capstone, arena);

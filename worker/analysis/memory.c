@@ -7,6 +7,8 @@
  */
 #include "dump.h"
 
+enum { STEPS_BACK_MAX = 64 }; // a thousand ranges over one address are no dump
+
 /* How many of `n` elements of `stride` bytes, whose first member is a sorted address, begin at
  * or below `a`. */
 static size_t count_up_to(const void *v, size_t n, size_t stride, fb_addr a)
@@ -27,7 +29,9 @@ static size_t count_up_to(const void *v, size_t n, size_t stride, fb_addr a)
 const struct fb_module *fb_module_at(const struct fb_modules *modules, fb_addr a)
 {
     size_t i = count_up_to(modules->v, modules->n, sizeof *modules->v, a);
-    while (i > 0 && modules->v[i - 1].end <= modules->v[i - 1].base)
+    for (size_t steps = 0;
+         steps < STEPS_BACK_MAX && i > 0 && modules->v[i - 1].end <= modules->v[i - 1].base;
+         steps++)
         i--; // unusable ranges are listed, but hold nothing
     return i > 0 && a < modules->v[i - 1].end ? &modules->v[i - 1] : NULL;
 }
@@ -40,7 +44,6 @@ const struct fb_page *fb_page_at(const struct fb_pages *pages, fb_addr a)
 
 struct fb_span fb_memory_at(const struct fb_memory *memory, fb_addr a, size_t max)
 {
-    enum { STEPS_BACK_MAX = 64 }; // a thousand ranges over one address are no dump
     size_t i = count_up_to(memory->v, memory->n, sizeof *memory->v, a);
     struct fb_span best = {0};
     for (size_t steps = 0;

@@ -4,18 +4,10 @@
 
 const char *fb_trust_name(enum fb_trust trust)
 {
-#define X(trust, name, weight) name,
+#define X(trust, name) name,
     static const char *const names[] = {FB_TRUSTS(X)};
 #undef X
     return names[trust];
-}
-
-double fb_trust_weight(enum fb_trust trust)
-{
-#define X(trust, name, weight) weight,
-    static const double weights[] = {FB_TRUSTS(X)};
-#undef X
-    return weights[trust];
 }
 
 const char *fb_frame_class_name(enum fb_frame_class c)

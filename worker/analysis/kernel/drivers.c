@@ -27,12 +27,6 @@ static const struct layout *layout_of(const struct fb_kd *k)
     return &layouts[k->header.wide ? 1 : 0];
 }
 
-static uint64_t number_at(struct fb_span entry, size_t at, size_t size)
-{
-    struct fb_reader r = {.in = fb_span_sub(entry, at, size)};
-    return fb_read_le(&r, size);
-}
-
 /* --- the size of an entry ----------------------------------------------------------- */
 
 static size_t plausible(const struct fb_kd *k, size_t stride)
@@ -42,7 +36,7 @@ static size_t plausible(const struct fb_kd *k, size_t stride)
     for (size_t i = 0; i < t->n_drivers && i < FB_KERNEL_DRIVERS_MAX; i++) {
         struct fb_span entry =
             fb_span_sub(k->file, t->drivers_at + (uint64_t)i * stride, stride);
-        fb_addr base = number_at(entry, layout_of(k)->base, fb_kd_word(k));
+        fb_addr base = fb_kd_number(entry, layout_of(k)->base, fb_kd_word(k));
         good += fb_kd_is_kernel(k, base) && (base & PAGE_MASK) == 0;
     }
     return good;
@@ -105,12 +99,12 @@ static void read_driver(struct fb_kd *k, struct fb_span entry, size_t place,
                         struct fb_module *out)
 {
     const struct layout *l = layout_of(k);
-    out->base = number_at(entry, l->base, fb_kd_word(k));
-    out->size = number_at(entry, l->size, 4);
-    out->checksum = (uint32_t)number_at(entry, l->checksum, 4);
-    out->timestamp = (uint32_t)number_at(entry, l->timestamp, 4);
+    out->base = fb_kd_number(entry, l->base, fb_kd_word(k));
+    out->size = fb_kd_number(entry, l->size, 4);
+    out->checksum = (uint32_t)fb_kd_number(entry, l->checksum, 4);
+    out->timestamp = (uint32_t)fb_kd_number(entry, l->timestamp, 4);
     out->end = place;
-    out->path = name_at(k, (uint32_t)number_at(entry, 0, 4));
+    out->path = name_at(k, (uint32_t)fb_kd_number(entry, 0, 4));
     out->name = fb_last_component(out->path);
     out->code_id = code_id(k, out);
 }

@@ -200,22 +200,16 @@ static const struct place x86[] = {
 enum { AMD64_IP = 0x168, AMD64_CS = 0x170, AMD64_SP = 0x180, AMD64_SS = 0x188 };
 enum { AMD64_SIZE = 0x190, X86_SIZE = 0x74, KERNEL_CS = 0x10, KERNEL_SS = 0x18 };
 
-static uint64_t number_at(struct fb_span bytes, size_t at, size_t size)
-{
-    struct fb_reader r = {.in = fb_span_sub(bytes, at, size)};
-    return fb_read_le(&r, size);
-}
-
 static struct fb_regs from_frame(enum fb_arch arch, struct fb_span frame, fb_addr at)
 {
     struct fb_regs regs = {.arch = arch};
     if (arch == FB_AMD64 && frame.n >= AMD64_SIZE)
         for (size_t i = 0; i < sizeof amd64 / sizeof *amd64; i++)
             fb_reg_set(&regs, amd64[i].reg,
-                       number_at(frame, amd64[i].at, amd64[i].reg == FB_RFLAGS ? 4 : 8));
+                       fb_kd_number(frame, amd64[i].at, amd64[i].reg == FB_RFLAGS ? 4 : 8));
     if (arch == FB_X86 && frame.n >= X86_SIZE) {
         for (size_t i = 0; i < sizeof x86 / sizeof *x86; i++)
-            fb_reg_set(&regs, x86[i].reg, number_at(frame, x86[i].at, 4));
+            fb_reg_set(&regs, x86[i].reg, fb_kd_number(frame, x86[i].at, 4));
         fb_reg_set(&regs, FB_ESP, at + X86_SIZE); // no stack was switched: it went on behind it
     }
     return regs;
@@ -259,10 +253,10 @@ static bool by_search(const struct fb_kd *k, const struct fb_exception *e, struc
         return false;
     for (size_t at = 0; at + AMD64_SIZE <= stack.n; at += 8) {
         struct fb_span frame = fb_span_sub(stack, at, AMD64_SIZE);
-        fb_addr sp = number_at(frame, AMD64_SP, 8);
-        if (number_at(frame, AMD64_IP, 8) != e->address ||
-            number_at(frame, AMD64_CS, 2) != KERNEL_CS ||
-            number_at(frame, AMD64_SS, 2) != KERNEL_SS || sp - thread->stack_start > stack.n)
+        fb_addr sp = fb_kd_number(frame, AMD64_SP, 8);
+        if (fb_kd_number(frame, AMD64_IP, 8) != e->address ||
+            fb_kd_number(frame, AMD64_CS, 2) != KERNEL_CS ||
+            fb_kd_number(frame, AMD64_SS, 2) != KERNEL_SS || sp - thread->stack_start > stack.n)
             continue;
         *out = from_frame(FB_AMD64, frame, thread->stack_start + at);
         fb_note(k->notes, FB_NOTE_GUESSED, "the registers, from a trap frame on the stack",

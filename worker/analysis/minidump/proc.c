@@ -7,7 +7,7 @@
  */
 #include "minidump/parts.h"
 
-enum { NAME_MAX_KEPT = 256, AUXV_MAX = 256, AUXV_END = 0, VERSION_MAX = 8 };
+enum { LETTER = 2, NAME_MAX_KEPT = 256, AUXV_MAX = 256, AUXV_END = 0, VERSION_MAX = 8 };
 
 struct words { // a list under way
     const char **v;
@@ -49,14 +49,17 @@ static size_t length_of_name(struct fb_span word)
     return n;
 }
 
-/* "--name=*" of an option, "*" of anything else. */
+/* "--name=*" of an option, "*" of anything else. Behind one dash and a letter the value may
+ * stand at once: `mysql -pPASSWORD`. */
 static const char *redacted(struct fb_md *m, struct fb_span word)
 {
     size_t n = word.n != 0 && word.p[0] == '-' ? length_of_name(word) : 0;
+    if (n > LETTER && word.p[1] != '-')
+        n = LETTER;
     char room[NAME_MAX_KEPT + 4];
     struct fb_text text = fb_text_over(room, sizeof room);
     fb_text_put(&text, (const char *)word.p, n);
-    if (n != 0 && n < word.n && word.p[n] == '=')
+    if (n > LETTER && n < word.n && word.p[n] == '=')
         fb_text_char(&text, '=');
     if (n < word.n)
         fb_text_char(&text, '*');

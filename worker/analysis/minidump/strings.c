@@ -51,7 +51,7 @@ static const char *keep(struct fb_md *m, struct fb_span bytes, size_t unit)
 
 static const char *text(struct fb_md *m, struct fb_span bytes, size_t unit, size_t max)
 {
-    bytes = until_nul(bytes, unit);
+    bytes = until_nul(fb_span_clip(bytes, 0, max + unit), unit);
     if (bytes.n > max) {
         fb_note(m->notes, FB_NOTE_BAD_TEXT, "a text is too long and was cut", bytes.off);
         bytes = fb_span_sub(bytes, 0, max);

@@ -14,7 +14,7 @@ enum {
     HEADER_MAX = 64,
     SEGMENT_MIN = 32,
     SECTION_MIN = 40,
-    FB_ELF_SEGMENTS_MAX = 4096,
+    FB_ELF_SEGMENTS_MAX = 128, // images have a dozen
     FB_ELF_SECTIONS_MAX = 65536,
     NAME_MAX_ = 64,
     PAGE = 4096,

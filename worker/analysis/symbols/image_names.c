@@ -10,6 +10,7 @@
 #include "base/sort.h"
 #include "symbols/image_kinds.h"
 
+enum { PLACES_MAX = 1 << 16 };             // of exports: ordinals have 16 bits
 enum source { SYMBOLS, DYNAMIC, EXPORTS }; // of several names at one place, the first
 struct function {
     uint32_t rva, size; // size 0: unknown
@@ -27,6 +28,7 @@ struct list { // v NULL: only counted
     size_t n, cap;
     const struct fb_image_section *last; // that held a function
     size_t looks; // at sections; what is beyond FB_IMAGE_LOOKS_MAX, is lost
+    size_t left;  // entries of tables that may be read
 };
 
 /* Functions stand together, so that the last section mostly holds the next one as well. */
@@ -54,6 +56,15 @@ static void add(struct list *list, uint64_t rva, uint64_t size, uint64_t name,
     list->n++;
 }
 
+/* How many of the entries of a table are read. */
+static size_t entries(struct list *list, const struct fb_reader *table, size_t size)
+{
+    size_t n = fb_read_room(table, FB_IMAGE_NAMES_MAX, size);
+    n = n < list->left ? n : list->left;
+    list->left -= n;
+    return n;
+}
+
 /* --- PE ----------------------------------------------------------------------------- */
 
 static uint32_t number(const struct fb_image *image, uint64_t rva, size_t n)
@@ -68,27 +79,55 @@ static bool is_forwarder(const struct fb_image *image, uint32_t rva)
     return rva >= image->exports.rva && rva - image->exports.rva < image->exports.size;
 }
 
-static void read_exports(const struct fb_image *image, struct list *list)
+struct exports { // the directory: counts, and RVAs of its tables
+    uint64_t n_functions, n_names, functions, names, ordinals;
+};
+
+static bool read_directory(const struct fb_image *image, struct exports *out)
 {
     enum { DIRECTORY = 40, COUNTS_AT = 20 };
     struct fb_reader r = {.in = fb_image_at(image, image->exports.rva, DIRECTORY)};
     fb_read_skip(&r, COUNTS_AT);
-    uint64_t n_functions = fb_read_u32(&r);
-    uint64_t n_names = fb_read_u32(&r);
-    uint64_t functions = fb_read_u32(&r);
-    uint64_t names = fb_read_u32(&r);
-    uint64_t ordinals = fb_read_u32(&r);
-    if (fb_failed(r.err) || image->exports.size == 0)
+    out->n_functions = fb_read_u32(&r);
+    out->n_names = fb_read_u32(&r);
+    out->functions = fb_read_u32(&r);
+    out->names = fb_read_u32(&r);
+    out->ordinals = fb_read_u32(&r);
+    return image->kind == FB_IMAGE_PE && image->exports.size != 0 && !fb_failed(r.err);
+}
+
+static void read_exports(const struct fb_image *image, struct list *list)
+{
+    struct exports e;
+    if (!read_directory(image, &e))
         return;
-    struct fb_reader name = {.in = fb_image_at(image, names, 4 * n_names)};
-    struct fb_reader ordinal = {.in = fb_image_at(image, ordinals, 2 * n_names)};
-    size_t n = fb_read_room(&name, FB_IMAGE_NAMES_MAX, 4);
+    struct fb_reader name = {.in = fb_image_at(image, e.names, 4 * e.n_names)};
+    struct fb_reader ordinal = {.in = fb_image_at(image, e.ordinals, 2 * e.n_names)};
+    size_t n = entries(list, &name, 4);
     for (size_t i = 0; i < n && !fb_failed(ordinal.err); i++) {
         uint64_t text = fb_read_u32(&name), place = fb_read_u16(&ordinal);
-        uint32_t rva = place < n_functions ? number(image, functions + 4 * place, 4) : 0;
+        uint32_t rva = place < e.n_functions ? number(image, e.functions + 4 * place, 4) : 0;
         if (rva != 0 && !is_forwarder(image, rva))
             add(list, rva, 0, text, EXPORTS);
     }
+}
+
+uint64_t fb_image_export_before(const struct fb_image *image, uint64_t rva, size_t *left)
+{
+    struct exports e;
+    if (!read_directory(image, &e))
+        return 0;
+    uint64_t best = 0, n = e.n_functions < PLACES_MAX ? e.n_functions : PLACES_MAX;
+    struct fb_reader r = {.in = fb_image_at(image, e.functions, 4 * n)};
+    size_t there = fb_read_room(&r, n, 4);
+    bool enough = there <= *left;
+    *left -= enough ? there : *left;
+    for (size_t i = 0; enough && i < there; i++) {
+        uint64_t entry = fb_read_u32(&r);
+        if (entry <= rva && entry > best)
+            best = entry;
+    }
+    return best;
 }
 
 /* A COFF symbol: name (8) | value | section (2) | type (2) | class (1) | auxiliaries (1). */
@@ -96,7 +135,7 @@ static void read_coff(const struct fb_image *image, struct list *list)
 {
     enum { SYMBOL = 18, TYPE_FUNCTION = 0x20, EXTERNAL = 2, STATIC = 3 };
     struct fb_reader r = {.in = image->symbols.entries};
-    size_t n = fb_read_room(&r, FB_IMAGE_NAMES_MAX, SYMBOL);
+    size_t n = entries(list, &r, SYMBOL);
     for (size_t i = 0; i < n; i++) {
         uint64_t at = i * SYMBOL;
         fb_read_skip(&r, 8);
@@ -145,7 +184,7 @@ static void read_elf(const struct fb_image *image, const struct fb_image_names *
 {
     enum { SYMBOL_32 = 16, SYMBOL_64 = 24, TYPE = 15, FUNCTION = 2, GNU_IFUNC = 10 };
     struct fb_reader r = {.in = names->entries, .big = image->big};
-    size_t n = fb_read_room(&r, FB_IMAGE_NAMES_MAX, image->word == 8 ? SYMBOL_64 : SYMBOL_32);
+    size_t n = entries(list, &r, image->word == 8 ? SYMBOL_64 : SYMBOL_32);
     for (size_t i = 0; i < n; i++) {
         struct elf_symbol s = read_elf_symbol(image, &r);
         int type = s.info & TYPE;
@@ -179,11 +218,15 @@ static int by_place(const void *a, const void *b)
     return order != 0 ? order : compare(x->name, y->name);
 }
 
-const struct fb_image_functions *fb_image_functions(const struct fb_image *image,
+/* Of tables that are too long nothing is kept, rather than what happens to come first. */
+const struct fb_image_functions *fb_image_functions(const struct fb_image *image, size_t *left,
                                                     struct fb_arena *arena)
 {
-    struct list list = {.image = image};
+    struct list list = {.image = image, .left = *left};
     read_all(image, &list);
+    *left = list.left;
+    if (list.left == 0)
+        return NULL;
     size_t room = (arena->cap - arena->used) / 8 / sizeof *list.v;
     if (list.n == 0 || list.n > room)
         return NULL;
@@ -191,7 +234,7 @@ const struct fb_image_functions *fb_image_functions(const struct fb_image *image
     struct function *v = FB_RAW(arena, struct function, list.n);
     if (made == NULL || v == NULL)
         return NULL;
-    list = (struct list){.image = image, .v = v, .cap = list.n};
+    list = (struct list){.image = image, .v = v, .cap = list.n, .left = SIZE_MAX};
     read_all(image, &list);
     fb_sort(list.v, list.n, sizeof *list.v, by_place);
     *made = (struct fb_image_functions){image, list.v, list.n};

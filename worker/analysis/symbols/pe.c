@@ -14,7 +14,8 @@ enum {
     FILE_HEADER = 24, // with the signature
     DIRECTORIES_MAX = 16,
     SECTION_SIZE = 40,
-    SECTIONS_MAX = 96 * 16, // the loader's own limit is 96; linkers of objects go beyond
+    LOADED_MAX = 96,                // sections: the loader's own limit;
+    SECTIONS_MAX = 16 * LOADED_MAX, // linkers of objects go beyond
     SYMBOL_SIZE = 18,
     EXECUTE = 0x20000000, // IMAGE_SCN_MEM_EXECUTE
     DEBUG_ENTRY = 28,
@@ -183,8 +184,8 @@ struct fb_err fb_image_pe(struct fb_image *image, struct fb_arena *arena)
         image->symbols =
             (struct fb_image_names){fb_image_raw(image, symbols, n_symbols * SYMBOL_SIZE),
                                     fb_image_raw(image, strings, SIZE_MAX)};
-    struct fb_err err =
-        read_sections(image, at + FILE_HEADER + optional,
-                      n_sections < SECTIONS_MAX ? n_sections : SECTIONS_MAX, strings, arena);
+    size_t most = image->memory != NULL ? LOADED_MAX : SECTIONS_MAX;
+    struct fb_err err = read_sections(image, at + FILE_HEADER + optional,
+                                      n_sections < most ? n_sections : most, strings, arena);
     return fb_failed(err) ? err : read_ids(image, arena);
 }

@@ -188,9 +188,10 @@ static void apply(const struct fb_emulation *e, struct fb_path *p, const struct 
 
 static bool decode(struct fb_emulation *e, fb_addr at, struct fb_step *out)
 {
-    if (e->left == 0)
+    if (e->left == 0 || *e->w->instructions == 0) // searches for callees take of them, too
         return false;
     e->left--;
+    --*e->w->instructions;
     struct fb_span code = fb_code_viewed(e->w, &e->view, at, X86_INSN_MAX);
     return fb_disasm_step(e->w->env->capstone, e->arch, code, at, out);
 }
@@ -433,7 +434,6 @@ void fb_emulate(struct fb_emulation *e)
         while (goes_on(e, &p))
             continue;
     }
-    *e->w->instructions -= e->allowed - e->left;
 }
 
 bool fb_emulate_in_prolog(struct fb_emulation *e, fb_addr address)
@@ -482,8 +482,7 @@ struct fb_path *fb_emulate_begin(struct fb_emulation *e, fb_addr ip, const struc
 {
     struct fb_path *p = &e->waiting[0];
     memset(&e->seen, 0, offsetof(struct fb_seen, at));
-    size_t left = *e->w->instructions;
-    e->allowed = e->left = left < FB_EMULATE_MAX ? left : FB_EMULATE_MAX;
+    e->left = FB_EMULATE_MAX;
     e->n_waiting = 1;
     p->ip = ip;
     p->regs = *regs;

@@ -47,8 +47,8 @@ struct fb_emulation {
     bool (*at)(struct fb_emulation *e, struct fb_path *p);
     /** Where a path returns, by `s`. NULL: nobody cares */
     void (*returns)(struct fb_emulation *e, struct fb_path *p, const struct fb_step *s);
-    void *self;           // theirs
-    size_t allowed, left; // instructions
+    void *self;  // theirs
+    size_t left; // instructions
     size_t n_waiting;
     struct fb_code_view view;
     struct fb_seen seen; // from its addresses on, nothing needs to be zeroed

@@ -9,14 +9,13 @@
  */
 #include "unwind/emulate.h"
 
-#include "base/reader.h"
+#include "symbols/image_names.h"
 
 enum {
     WINDOW = 128,        // words that are searched for who has called
     CALLERS_MAX = 8,     // that are tried
     FAR_APART = 1 << 16, // hardly a function is longer
-    SLACK = 16,          // words of arguments that a callee may have popped unseen
-    EXPORTS_MAX = 1 << 16
+    SLACK = 16           // words of arguments that a callee may have popped unseen
 };
 /* Stands for what a register held at the entry. */
 #define HELD(r) (UINT64_C(0xE7215A00) | (unsigned)(r))
@@ -171,37 +170,16 @@ static bool called(struct fb_emulation *e, struct backward *b, struct fb_regs *c
     return false;
 }
 
-/* Where the function that is exported last before `rva` begins; 0: none. */
-static uint64_t export_before(const struct fb_image *image, uint64_t rva)
-{
-    enum { COUNT_AT = 20, TABLE_AT = 28 };
-    struct fb_span table = fb_image_at(image, image->exports.rva, TABLE_AT + 4);
-    struct fb_reader r = {.in = table};
-    fb_read_skip(&r, COUNT_AT);
-    uint64_t n = fb_read_u32(&r), best = 0;
-    fb_read_skip(&r, 4);
-    uint64_t at = fb_read_u32(&r);
-    if (image->kind != FB_IMAGE_PE || image->exports.size == 0 || fb_failed(r.err))
-        return 0;
-    struct fb_reader entries = {
-        .in = fb_image_at(image, at, (n < EXPORTS_MAX ? n : EXPORTS_MAX) * 4)};
-    for (size_t left = entries.in.n / 4; left > 0; left--) {
-        uint64_t entry = fb_read_u32(&entries);
-        if (entry <= rva && entry > best)
-            best = entry;
-    }
-    return best;
-}
-
 static bool known_entry(const struct fb_unwinder *w, fb_addr a, fb_addr *out)
 {
     const struct fb_module *module = fb_code_module(w, a);
     const struct fb_image *image = fb_code_image(w, module);
     uint64_t rva;
+    size_t all = SIZE_MAX, *left = fb_work_left(w->env->work, FB_WORK_EXPORTS, &all);
     if (module == NULL)
         return false;
     if (!fb_function_entry(w, a, out)) {
-        rva = image != NULL ? export_before(image, a - module->base) : 0;
+        rva = image != NULL ? fb_image_export_before(image, a - module->base, left) : 0;
         if (rva == 0)
             return false;
         *out = module->base + rva;

@@ -117,8 +117,10 @@ bool fb_code_nearest(const struct fb_unwinder *w, const struct fb_module *module
     if (image == NULL)
         return false;
     struct known *known = &w->env->images->v[module - w->env->images->first];
+    size_t all = SIZE_MAX;
     if (!known->named)
-        known->functions = fb_image_functions(image, w->env->images->arena);
+        known->functions = fb_image_functions(
+            image, fb_work_left(w->env->work, FB_WORK_NAMES, &all), w->env->images->arena);
     known->named = true;
     return known->functions != NULL && fb_image_function(known->functions, rva, arena, out);
 }

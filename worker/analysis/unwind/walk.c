@@ -257,13 +257,24 @@ static void name_unloaded(const struct fb_dump *dump, struct fb_arena *arena,
     f->n_unloaded = n;
 }
 
-/* The same, with names as people write them. */
-static const struct fb_inline *demangle_inlines(const struct fb_inline *v, size_t n,
+/* A name as people write it, as long as that is not too much work. */
+static const char *people_write(const struct fb_unwinder *w, const char *name,
+                                struct fb_arena *arena)
+{
+    bool mangled = name[0] == '_';
+    return mangled && fb_work_take(w->env->work, FB_WORK_LETTERS, strlen(name))
+               ? fb_demangle(name, arena)
+               : name;
+}
+
+/* The same of all of them. */
+static const struct fb_inline *demangle_inlines(const struct fb_unwinder *w,
+                                                const struct fb_inline *v, size_t n,
                                                 struct fb_arena *arena)
 {
     struct fb_inline *copy = NULL;
     for (size_t i = 0; i < n; i++) {
-        const char *name = fb_demangle(v[i].function, arena);
+        const char *name = people_write(w, v[i].function, arena);
         if (name == v[i].function)
             continue;
         if (copy == NULL && (copy = FB_RAW(arena, struct fb_inline, n)) != NULL)
@@ -289,13 +300,13 @@ static void name_frame(const struct fb_unwinder *w, struct fb_arena *arena, stru
     if (has ? !symbols->lookup(symbols->self, f->module, rva, arena, &s)
             : !fb_code_own_name(w, f->module, rva, arena, &s))
         return;
-    f->function = fb_demangle(s.function, arena);
+    f->function = people_write(w, s.function, arena);
     f->mangled = f->function != s.function ? s.function : NULL;
     f->function_at = f->module->base + s.function_rva;
     f->nearest = s.nearest;
     f->file = s.file;
     f->line = s.line;
-    f->inlines = demangle_inlines(s.inlines, s.n_inlines, arena);
+    f->inlines = demangle_inlines(w, s.inlines, s.n_inlines, arena);
     f->n_inlines = s.n_inlines;
 }
 
@@ -313,8 +324,8 @@ static struct fb_frame *room_for_frames(struct fb_arena *arena, size_t *cap)
 /* What one walk may decode of what is left for all. */
 static size_t allowance(const struct fb_walk_env *env)
 {
-    bool enough = env->instructions == NULL || *env->instructions > INSTRUCTIONS_MAX;
-    return enough ? INSTRUCTIONS_MAX : *env->instructions;
+    size_t left = env->work != NULL ? env->work->left[FB_WORK_INSTRUCTIONS] : SIZE_MAX;
+    return left < INSTRUCTIONS_MAX ? left : INSTRUCTIONS_MAX;
 }
 
 static void find_frames(struct walk *walk, const struct fb_regs *regs, struct fb_frame *v,
@@ -324,7 +335,7 @@ static void find_frames(struct walk *walk, const struct fb_regs *regs, struct fb
     size_t n = 0;
     const char *stop = NULL;
     v[n++] = frame_of(walk, &context, regs, true);
-    while (stop == NULL && n < cap) {
+    while (stop == NULL && n < cap && fb_work_take(walk->w.env->work, FB_WORK_FRAMES, 1)) {
         walk->w.younger = n > 1 ? &v[n - 2] : NULL;
         if ((stop = step(walk, &v[n - 1], &v[n])) == NULL)
             n++;
@@ -351,8 +362,7 @@ struct fb_err fb_walk(const struct fb_walk_env *env, const struct fb_thread *thr
     size_t allowed = walk.instructions = allowance(env);
     walk.w.instructions = &walk.instructions;
     find_frames(&walk, regs, v, cap, out);
-    if (env->instructions != NULL)
-        *env->instructions -= allowed - walk.instructions;
+    (void)fb_work_take(env->work, FB_WORK_INSTRUCTIONS, allowed - walk.instructions);
     fb_arena_give_back(arena, (cap - out->n) * sizeof *v);
     for (size_t i = 0; i < out->n; i++)
         name_frame(&walk.w, arena, &v[i]);

@@ -7,6 +7,7 @@
 #pragma once
 #include "analysis.h"
 #include "symbols/symbols.h"
+#include "unwind/work.h"
 
 struct fb_images; // images.c
 
@@ -16,7 +17,7 @@ struct fb_walk_env {
     const struct fb_dump *dump;
     const struct fb_symbols *symbols; // NULL: none
     size_t capstone;                  // handle (csh) for the dump's architecture, 0: none
-    size_t *instructions; // that all walks together may still decode; NULL: each its own limit
+    struct fb_work *work; // that all walks together may do; NULL: each has limits of its own
     struct fb_images *images; // of the dump's modules, found when first needed; NULL: none
     struct fb_notes *notes;   // of what is odd in them; NULL: nobody listens
 };
