@@ -6,6 +6,8 @@
 #pragma once
 #include "dump.h"
 
+struct fb_image; // symbols/image.h
+
 /* --- stacks ------------------------------------------------------------------------- */
 
 /* Worst to best; the words are those of minidump-stackwalk's JSON. */
@@ -203,7 +205,8 @@ struct fb_analysis {
     struct fb_dump dump;
     struct fb_notes notes;
     struct fb_crash crash;
-    struct fb_stack *stacks; // one per thread of dump.threads; n = 0: it was not walked
+    const struct fb_image *ip_image; // the file of the module at crash.ip; NULL: not at hand
+    struct fb_stack *stacks;         // one per thread of dump.threads; n = 0: it was not walked
     struct fb_exploitability exploitability;
     struct fb_keys keys;
 };

@@ -92,6 +92,15 @@ static struct fb_err read_dump(const struct fb_analyze_input *in, struct fb_aren
     return fb_minidump_read(in->file, arena, &a->notes, &a->dump);
 }
 
+static const struct fb_image *image_at(const struct fb_symbols *symbols,
+                                       const struct fb_dump *dump, fb_addr ip)
+{
+    const struct fb_module *module = fb_module_at(&dump->modules, ip);
+    return symbols != NULL && symbols->image != NULL && module != NULL
+               ? symbols->image(symbols->self, module)
+               : NULL;
+}
+
 struct fb_err fb_analyze(const struct fb_analyze_input *in, struct fb_arena *arena,
                          struct fb_analysis **out)
 {
@@ -118,6 +127,7 @@ struct fb_err fb_analyze(const struct fb_analyze_input *in, struct fb_arena *are
                               .work = &work,
                               .images = fb_images_new(&a->dump, arena),
                               .notes = &a->notes};
+    a->ip_image = image_at(in->symbols, &a->dump, a->crash.ip);
     err = walk_all(&env, arena, a);
     fb_work_note(&work, &a->notes);
     fb_images_close(env.images, arena);
