@@ -51,6 +51,22 @@ static inline struct fb_span fb_span_clip(struct fb_span whole, uint64_t off, ui
     uint64_t room = whole.n - off;
     return fb_span_sub(whole, off, n < room ? n : room);
 }
+/** How far behind `at` the word there, of 4 or 8 bytes, stands again, by whole words and less
+ * than `limit` bytes; 0: nowhere. */
+static inline uint64_t fb_span_again(struct fb_span in, uint64_t at, size_t word,
+                                     uint64_t limit)
+{
+    uint64_t first = 0, there = 0, room = at < in.n ? in.n - at : 0;
+    if (room < word)
+        return 0;
+    memcpy(&first, in.p + at, word == 4 ? 4 : 8);
+    for (uint64_t i = word; i < limit && i + word <= room; i += word) {
+        memcpy(&there, in.p + at + i, word == 4 ? 4 : 8);
+        if (there == first)
+            return i;
+    }
+    return 0;
+}
 
 static inline struct fb_span fb_read_bytes(struct fb_reader *r, size_t n)
 {

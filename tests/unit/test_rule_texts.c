@@ -84,10 +84,64 @@ static const struct {
      "HIGH"                                                                                                                                                    },
     {FB_WINDOWS, "FB-12", "UndecodableInstruction", NULL,                       PE,  "PROBABLY_EXPLOITABLE -",
      "PROBABLY_EXPLOITABLE -",                                                                                                                    "MEDIUM"     },
-    {FB_WINDOWS, "FB-99", "Unclassified",           NULL,                       U,   "UNDEFINED -",                       "UNKNOWN -",            "LOW"        },
+    {FB_WINDOWS, "FB-99", "Unclassified",           NULL,                       U,   "UNDEFINED -",                       "UNKNOWN -",            "NONE"       },
     {FB_WINDOWS, "FB-45", "BadSystemCall",          NULL,                       PNE, "NOT_EXPLOITABLE -",
      "PROBABLY_NOT_EXPLOITABLE -",                                                                                                                "NONE"       },
 };
+
+/* What Breakpad looks at besides the event. */
+static const struct {
+    enum fb_os os;
+    enum fb_arch arch;
+    const char *rule, *short_name;
+    enum fb_class class;
+    const char *signals[2];
+    const char *want;
+} ratings[] = {
+    {FB_WINDOWS, FB_X86,   "FB-30", "ReadAV",                      U,   {NULL},            "LOW"        },
+    {FB_WINDOWS, FB_X86,   "FB-30", "ReadAV",                      U,   {"ascii_pointer"}, "HIGH"       },
+    {FB_WINDOWS, FB_X86,   "FB-19", "WriteAV",                     E,   {"ascii_pointer"}, "HIGH"       },
+    {FB_WINDOWS, FB_X86,   "FB-22", "ReadAVNearNull",              PNE, {"ascii_pointer"}, "NONE"       },
+    {FB_WINDOWS,
+     FB_AMD64,             "FB-30",
+     "ReadAV",                                                     U,
+     {"ascii_pointer", "noncanonical_recovered"},
+     "LOW"                                                                                              },
+    {FB_WINDOWS, FB_X86,   "FB-23", "TaintedDataControlsCodeFlow", PE,  {NULL},            "HIGH"       },
+    {FB_WINDOWS, FB_AMD64, "FB-23", "TaintedDataControlsCodeFlow", PE,  {NULL},            "LOW"        },
+    {FB_WINDOWS, FB_AMD64, "FB-02", "ReadAVonControlFlow",         E,   {NULL},            "LOW"        },
+    {FB_WINDOWS, FB_AMD64, "FB-03", "FastFail_7",                  PNE, {NULL},            "MEDIUM"     },
+    {FB_LINUX,   FB_AMD64, "FB-20", "WriteAVNearNull",             U,   {"exec_stack"},    "HIGH"       },
+    {FB_LINUX,   FB_AMD64, "FB-20", "WriteAVNearNull",             U,   {"exec_heap"},     "HIGH"       },
+    {FB_LINUX,   FB_AMD64, "FB-44", "Abort",                       PNE, {"exec_stack"},    "NONE"       },
+    {FB_LINUX,   FB_AMD64, "FB-13", "CompilerTrap",                PNE, {NULL},            "INTERESTING"},
+    {FB_LINUX,   FB_AMD64, "FB-01", "NotACrash",                   U,   {NULL},            "NONE"       },
+    {FB_MACOS,   FB_AMD64, "FB-20", "WriteAVNearNull",             U,   {"exec_stack"},    NULL         },
+};
+
+static void breakpad_ratings(void)
+{
+    for (size_t i = 0; i < COUNT(ratings); i++) {
+        static uint8_t room[1024];
+        struct fb_arena arena = {.base = room, .cap = sizeof room};
+        struct fb_analysis a = {0};
+        a.dump.system.os = ratings[i].os;
+        a.dump.system.arch = ratings[i].arch;
+        struct fb_exploitability *e = &a.exploitability;
+        e->fb1.class = ratings[i].class;
+        e->fb1.rule = ratings[i].rule;
+        e->fb1.short_name = ratings[i].short_name;
+        e->signals = ratings[i].signals;
+        while (e->n_signals < COUNT(ratings[i].signals) && e->signals[e->n_signals] != NULL)
+            e->n_signals++;
+        const char *row = ratings[i].short_name, *want = ratings[i].want;
+        if (!CHECK(row, !fb_failed(fb_peers(&a, &arena))))
+            continue;
+        const char *got = e->peers[2].class;
+        CHECK(row, want == NULL ? got == NULL : got != NULL && strcmp(got, want) == 0);
+        fb_arena_reset(&arena);
+    }
+}
 
 static bool says(const struct fb_peer *peer, const char *want)
 {
@@ -104,6 +158,7 @@ static void other_tools(void)
         struct fb_arena arena = {.base = room, .cap = sizeof room};
         struct fb_analysis a = {.crash.instruction = peers[i].instruction};
         a.dump.system.os = peers[i].os;
+        a.dump.system.arch = FB_X86;
         a.exploitability.fb1 = (struct fb_judgement){
             .class = peers[i].class, .rule = peers[i].rule, .short_name = peers[i].short_name};
         const char *row = peers[i].short_name;
@@ -151,6 +206,7 @@ int main(void)
     words(&fb_rules_msec16);
     rule_of_verdict();
     other_tools();
+    breakpad_ratings();
     uris();
     return check_done();
 }

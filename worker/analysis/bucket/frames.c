@@ -244,8 +244,8 @@ static void find_ids(struct fb_key_frames *frames)
 struct fb_err fb_key_frames(struct fb_analysis *a, struct fb_arena *arena,
                             struct fb_key_frames *out)
 {
-    *out = (struct fb_key_frames){.v = FB_NEW(arena, struct fb_key_frame, FB_KEY_FRAMES_MAX),
-                                  .id = FB_NEW(arena, uint32_t, FB_KEY_FRAMES_MAX)};
+    *out = (struct fb_key_frames){.v = FB_RAW(arena, struct fb_key_frame, FB_KEY_FRAMES_MAX),
+                                  .id = FB_RAW(arena, uint32_t, FB_KEY_FRAMES_MAX)};
     if (out->v == NULL || out->id == NULL)
         return FB_FAIL(LIMIT, "no room for the frames of the keys", 0);
     if (a->stacks == NULL || a->dump.crashing >= a->dump.threads.n)

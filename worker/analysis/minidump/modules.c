@@ -44,7 +44,10 @@ static const char *version_text(struct fb_md *m, struct fb_span info)
         return NULL; // nobody releases 0.0.0.0
     char buffer[48];
     struct fb_text text = fb_text_over(buffer, sizeof buffer);
-    fb_text_format(&text, "%u.%u.%u.%u", words[0], words[1], words[2], words[3]);
+    for (size_t i = 0; i < 4; i++) {
+        fb_text_str(&text, i > 0 ? "." : "");
+        fb_text_dec(&text, words[i]);
+    }
     return fb_md_keep(m, &text);
 }
 

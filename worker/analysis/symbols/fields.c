@@ -69,8 +69,8 @@ static uint64_t number(struct fb_fields *f, unsigned base, uint64_t max)
     f->bad |= text.n == 0;
     for (size_t i = 0; i < text.n && !f->bad; i++) {
         unsigned d = digit(text.p[i]);
-        f->bad = d >= base || v > (max - d) / base;
-        v = v * base + d;
+        f->bad = d >= base || __builtin_mul_overflow(v, base, &v) ||
+                 __builtin_add_overflow(v, d, &v) || v > max;
     }
     return f->bad ? 0 : v;
 }

@@ -28,6 +28,7 @@
 #define ENTRY       {"code", FB_TRUST_CFI, fb_unwind_entry}
 #define FRAME(find) {"frame_pointer", FB_TRUST_FRAME_POINTER, find}
 #define SCAN        {"scan", FB_TRUST_SCAN, fb_unwind_scan}
+#define AGAIN       {"recursion", FB_TRUST_SCAN, fb_unwind_again}
 #define NO_MORE     {0}
 
 static const struct fb_rung x86_windows[] = {
@@ -40,7 +41,7 @@ static const struct fb_rung x86_windows[] = {
     ENTRY,
     LEAF(fb_unwind_leaf),
     FRAME(fb_unwind_fp),
-    SCAN, NO_MORE};
+    SCAN, AGAIN, NO_MORE};
 static const struct fb_rung amd64_windows[] = {
     BAD_CALL,
     PDATA(fb_unwind_pdata_x64),
@@ -50,7 +51,7 @@ static const struct fb_rung amd64_windows[] = {
     ENTRY,
     LEAF(fb_unwind_leaf),
     FRAME(fb_unwind_fp),
-    SCAN, NO_MORE};
+    SCAN, AGAIN, NO_MORE};
 static const struct fb_rung arm64_windows[] = {
     BAD_CALL,
     PDATA(fb_unwind_pdata_arm64),
@@ -59,7 +60,7 @@ static const struct fb_rung arm64_windows[] = {
     ENTRY,
     LEAF(fb_unwind_lr),
     FRAME(fb_unwind_fp),
-    SCAN, NO_MORE};
+    SCAN, AGAIN, NO_MORE};
 static const struct fb_rung intel[] = {
     BAD_CALL,
     SIGNAL(fb_unwind_signal),
@@ -68,7 +69,7 @@ static const struct fb_rung intel[] = {
     CODE,
     ENTRY,
     FRAME(fb_unwind_fp),
-    SCAN, NO_MORE};
+    SCAN, AGAIN, NO_MORE};
 static const struct fb_rung amd64_macos[] = {
     BAD_CALL,
     SIGNAL(fb_unwind_sigtramp),
@@ -76,7 +77,7 @@ static const struct fb_rung amd64_macos[] = {
     CODE,
     ENTRY,
     FRAME(fb_unwind_fp),
-    SCAN, NO_MORE};
+    SCAN, AGAIN, NO_MORE};
 static const struct fb_rung arm64[] = {
     BAD_CALL,
     SIGNAL(fb_unwind_signal),
@@ -86,7 +87,7 @@ static const struct fb_rung arm64[] = {
     ENTRY,
     LEAF(fb_unwind_lr),
     FRAME(fb_unwind_fp),
-    SCAN, NO_MORE};
+    SCAN, AGAIN, NO_MORE};
 static const struct fb_rung arm[] = {
     BAD_CALL,
     SIGNAL(fb_unwind_signal),
@@ -94,12 +95,12 @@ static const struct fb_rung arm[] = {
     CFI,
     FRAME(fb_unwind_fp_arm),
     FRAME(fb_unwind_fp_thumb),
-    SCAN, NO_MORE};
+    SCAN, AGAIN, NO_MORE};
 static const struct fb_rung arm_ios[] = {
     BAD_CALL,
     CFI,
     FRAME(fb_unwind_fp_thumb),
-    SCAN, NO_MORE};
+    SCAN, AGAIN, NO_MORE};
 // clang-format on
 
 /* Callee-saved registers as the platforms' ABIs have them. */

@@ -45,6 +45,7 @@ fb_unwind_fn fb_unwind_stack_win, fb_unwind_stack_win_near;      // stack_win.c
 fb_unwind_fn fb_unwind_code;                                     // code.c
 fb_unwind_fn fb_unwind_entry;                                    // entry.c
 fb_unwind_fn fb_unwind_fp, fb_unwind_fp_arm, fb_unwind_fp_thumb; // fp.c
+fb_unwind_fn fb_unwind_again;                                    // again.c
 fb_unwind_fn fb_unwind_scan;                                     // scan.c
 fb_unwind_fn fb_unwind_signal, fb_unwind_sigtramp;               // signal.c
 

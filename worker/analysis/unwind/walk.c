@@ -126,12 +126,15 @@ static struct fb_frame frame_of(const struct walk *walk, const struct fb_rung *r
     };
 }
 
-/* Scanned frames in a row are guesses upon guesses, unless a call before each proves it. */
+/* Scanned frames in a row are guesses upon guesses, unless a call before each proves it, or
+ * their regularity. */
 static void count(struct walk *walk, const struct fb_rung *rung, const struct fb_frame *frame)
 {
     bool scanned = rung->trust == FB_TRUST_SCAN;
-    bool proved = !scanned || fb_return_evidence(&walk->w, frame->resume) == FB_EVIDENCE_PROVED;
-    walk->scanned += scanned;
+    bool again = rung->unwind == fb_unwind_again;
+    bool proved =
+        !scanned || again || fb_return_evidence(&walk->w, frame->resume) == FB_EVIDENCE_PROVED;
+    walk->scanned += scanned && !again;
     walk->guesses = proved ? 0 : walk->guesses + 1;
     walk->better |= !scanned;
 }
