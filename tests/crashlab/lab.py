@@ -14,10 +14,10 @@ TRIPLE = {'amd64': 'x86_64-w64-mingw32', 'x86': 'i686-w64-mingw32'}
 WORD = {'amd64': 8, 'x86': 4}
 
 
-def faults(path):
-    """Every row of faults.def: name -> {column: text}."""
+def faults(*paths):
+    """Every row of these tables: name -> {column: text}."""
     rows = {}
-    for line in open(path):
+    for line in (line for path in paths for line in open(path)):
         match = re.match(r'FAULT\((.*)\)$', line)
         if match:
             cells = [cell.strip().strip('"') for cell in match[1].split(',', len(COLUMNS) - 1)]

@@ -94,7 +94,7 @@ def up_to_system(note, trail):
 
 def true_stack(note, images, fault):
     how = fault['frame0']
-    if how == 'smashed':
+    if how in ('smashed', 'within'):
         return [note['ip']]
     if how == 'inside':
         return [note['ip']] + note['trail']
@@ -121,11 +121,11 @@ def show(frames):
 
 def check_event(note, fault, arch, name):
     """What the debugger saw is what the row asks for."""
-    want = lab.for_arch(fault['address'], arch)
+    want, access = lab.for_arch(fault['address'], arch), lab.for_arch(fault['access'], arch)
     params = note['parameters']
     assert note['code'] == int(fault['code'], 16), f'{name}: code {note["code"]:x}'
-    if fault['access'] != 'none' and note['code'] in WITH_ACCESS:
-        assert ACCESS[params[0]] == fault['access'], f'{name}: access {params[0]}'
+    if access != 'none' and note['code'] in WITH_ACCESS:
+        assert ACCESS[params[0]] == access, f'{name}: access {params[0]}'
         assert want == 'any' or params[1] == (note['ip'] if want == 'ip' else int(want, 16)), \
             f'{name}: address {params[1]:x}'
 
@@ -138,19 +138,19 @@ def row(work, file, table, build, images):
     if note['code'] == 0xc00000fd:
         frames = frames[:TOP]
     names, rvas = show(frames)
-    has_access = note['code'] in WITH_ACCESS
+    has_access = note['code'] in WITH_ACCESS and note['parameters'] != []
     verdict, rule = fault['verdict'].split(':')
     notes_on = [fault['note'] or '-']
     if writer == 'reporter':
         notes_on.append("by a reporter: the crashed thread's own context is in a wait")
     return [file, arch, build['compiler'], build['flags'], WRITER[writer], bug, f'{note["code"]:#010x}',
-            fault['access'] if has_access else '-', f'{note["parameters"][1]:#x}' if has_access else '-',
+            lab.for_arch(fault['access'], arch) if has_access else '-', f'{note["parameters"][1]:#x}' if has_access else '-',
             verdict, names, rvas, rule, '; '.join(notes_on).removeprefix('-; ')]
 
 
 def main():
     work, root = sys.argv[1:3]
-    table, builds, images = lab.faults(f'{work}/src/faults.def'), lab.builds(f'{work}/src/builds.tsv'), {}
+    table, builds, images = lab.faults(f'{work}/src/faults.def', f'{work}/rules/faults.def'), lab.builds(f'{work}/src/builds.tsv'), {}
     print('\t'.join(HEADER))
     for file in sorted(os.listdir(f'{work}/out')):
         if file.endswith('.dmp'):

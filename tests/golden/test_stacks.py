@@ -31,7 +31,8 @@ Written by `tests/golden/test_stacks.py --bless`, which is also the test that it
 [the crash lab](../tests/crashlab/README.md), whose true stacks are known. A stack counts when its top five frames are
 the true ones: module and offset of each. *Dump alone* is an analysis without any symbols, *with images* has the stripped
 programs (`--symbols`), *with images and symbols* their Breakpad files as well, and *by name* counts, of these, the stacks
-in which every function that has a name is called by it. Wine's own DLLs are never at hand.
+in which every function that has a name is called by it. Wine's own DLLs and Debian's C library
+are never at hand. `linux` is amd64, dumped by Crashpad's handler.
 
 `gcc-O1-coff` has its COFF symbols, all others are stripped; `-fp` builds have frame pointers, those of `-O0` too.
 """
@@ -59,6 +60,7 @@ def keep_images(store):
             folder = store / image.name / code_id(image)
             folder.mkdir(parents=True)
             shutil.copy(image, folder)
+    shutil.copytree(GOLDEN / "images/linux", store / "linux")  # these are found by their build ids, wherever they are
 
 
 def keep_symbols(store):
@@ -160,7 +162,7 @@ def page(results, reasons):
 
 def counts_of(text):
     """(arch, build) -> dumps and counts, from the page."""
-    rows = [line.strip("| \n").split(" | ") for line in text.splitlines() if line.startswith(("| amd64", "| x86"))]
+    rows = [line.strip("| \n").split(" | ") for line in text.splitlines() if line.startswith(("| amd64", "| linux", "| x86"))]
     return {tuple(row[:3]): [int(cell) for cell in row[4:]] for row in rows}
 
 

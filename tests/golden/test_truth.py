@@ -4,6 +4,7 @@ The exception and the address must be right in every dump. Verdicts that differ 
 the stacks, without symbols and unwind tables, a floor must be reached: it is raised when the walker gets better.
 """
 import csv
+import fnmatch
 import json
 import os
 import pathlib
@@ -16,7 +17,16 @@ PROGRAM = pathlib.Path(os.environ.get("FAULTBUCKET_BUILD", ROOT / "build/dev")) 
 FRAMES = 5
 
 # Stacks whose top five frames are all right, by architecture: never fewer.
-FLOOR = {"amd64": 92, "x86": 43}
+FLOOR = {"amd64": 126, "x86": 61, "linux": 31}
+
+# Verdicts that differ from the truth: of which dumps (the first row that fits), what we say, and why.
+DIFFERENT = [
+    ("stack_cookie.linux.*", "PROBABLY_NOT_EXPLOITABLE", "the reporter's name is in the image, not in the dump"),
+    ("double_free.linux.*", "PROBABLY_NOT_EXPLOITABLE", "the reporter's name is in the C library's symbols alone"),
+    ("illegal_trap.linux.*", "EXPLOITABLE", "Crashpad keeps no code on Linux, so the compiler's trap is not seen"),
+    ("stack_overflow.linux.*", "UNKNOWN", "Crashpad keeps neither stack nor map when the stack pointer has left the stack"),
+    ("*.linux.*", "UNKNOWN", "Crashpad keeps no code on Linux, so the access is not known"),
+]
 
 
 def analyses():
@@ -34,15 +44,22 @@ def crash_differs(row, document):
     recorded = {0: "read", 1: "write", 8: "execute"}.get(int(crash["parameters"][0], 16)) if crash["parameters"] else None
     if row["access"] != "-" and recorded != row["access"]:
         return f"access {recorded}, truth {row['access']}"
-    address = int(crash["parameters"][1], 16) if row["access"] != "-" else int(crash["address"], 16)
-    if row["address"] != "-" and address != int(row["address"], 16):
-        return f"address {address:#x}, truth {row['address']}"
+    address = crash["parameters"][1] if row["access"] != "-" else crash["address"]
+    if row["address"] != "-" and int(address, 16) != int(row["address"], 16):
+        return f"address {address}, truth {row['address']}"
     return None
 
 
-def verdict_differs(row, document):
+def verdict_differs(row, document, needed):
+    """What is wrong with the verdict; rows of DIFFERENT that excuse one join `needed`."""
     verdict = document["exploitability"]["fb1"]
-    return None if verdict["class"] == row["verdict"] else f"{verdict['class']} ({verdict['rule']}), truth {row['verdict']}"
+    if verdict["class"] == row["verdict"]:
+        return None
+    known = next((one for one in DIFFERENT if fnmatch.fnmatchcase(row["file"], one[0])), None)
+    if known is not None and known[1] == verdict["class"]:
+        needed.add(known)
+        return None
+    return f"{verdict['class']} ({verdict['rule']}), truth {row['verdict']}"
 
 
 def place(frame, first):
@@ -69,11 +86,11 @@ def stack_right(row, document):
 def main():
     with open(GOLDEN / "TRUTH.tsv", newline="") as table:
         truth = {row["file"]: row for row in csv.DictReader(table, delimiter="\t")}
-    seen, failed, right, count = set(), 0, dict.fromkeys(FLOOR, 0), dict.fromkeys(FLOOR, 0)
+    seen, needed, failed, right, count = set(), set(), 0, dict.fromkeys(FLOOR, 0), dict.fromkeys(FLOOR, 0)
     for name, document in analyses():
         row = truth[name]
         seen.add(name)
-        for problem in filter(None, (crash_differs(row, document), verdict_differs(row, document))):
+        for problem in filter(None, (crash_differs(row, document), verdict_differs(row, document, needed))):
             print(f"{name}: {problem}")
             failed += 1
         good, ours, wanted = stack_right(row, document)
@@ -84,6 +101,9 @@ def main():
     for arch, floor in FLOOR.items():
         print(f"{arch}: {right[arch]} of {count[arch]} stacks have their true top five frames")
         failed += right[arch] < floor or count[arch] == 0
+    for pattern, _, reason in set(DIFFERENT) - needed:
+        print(f"{pattern}: no verdict differs because {reason}")
+        failed += 1
     for name in sorted(set(truth) - seen):
         print(f"{name}: not analysed")
         failed += 1

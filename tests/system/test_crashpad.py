@@ -26,8 +26,9 @@ CRASHES = [
 
 def build_client(folder):
     client = folder / "crashpad_client"
+    catcher = ROOT / "tests/crashlab/linux"
     subprocess.run(["gcc", "-std=gnu11", "-O1", "-Wall", "-Wextra", "-Werror", "-Wl,--build-id", "-o", client,
-                    ROOT / "tests/system/crashpad_client.c"], check=True)
+                    "-I", catcher, catcher / "crashpad.c", ROOT / "tests/system/crashpad_client.c"], check=True)
     return client
 
 

@@ -62,8 +62,11 @@ static const struct {
     size_t n;
     const char *why;
 } wrong_data[] = {
-    {"_greenlet.amd64.pyd", 0x1000, 28,
+    {"_greenlet.amd64.pyd",    0x1000, 28,
      "changes stacks in hand-written assembler: its epilog pops, and then moves rsp for long"},
+    {"rules-gcc-O2/app.exe",   0x20e0, 3,  "argument_read: inline assembler moves rsp"       },
+    {"rules-gcc-O2/app.exe",   0x27f0, 2,  "single_step: inline assembler pushes the flags"  },
+    {"rules-clang-O0/app.exe", 0x2440, 3,  "argument_read: inline assembler moves rsp"       },
 };
 static size_t met[COUNT(wrong_data)];
 
