@@ -17,7 +17,8 @@ from calibration import (CLASSES, CORPUS, GOLDEN, PEERS, RIGHT, ROOT, SETS, Case
 
 DOC = ROOT / "docs/calibration.md"
 SKIPPED = 77
-LAB, PUBLIC, RATED = "## The crash lab", "## The public corpus", "## Breakpad's test dumps"
+LAB, LINUX = "## The crash lab", "## The crash lab on Linux"
+PUBLIC, RATED = "## The public corpus", "## Breakpad's test dumps"
 INTRO = """# How good the verdicts are
 
 Written by `tests/golden/test_calibration.py --bless`, which is also the test that it is true. It counts dumps whose
@@ -37,8 +38,9 @@ our rule, without running those tools.
 """
 
 
-LAB_TEXT = """The Windows dumps of [the crash lab](../tests/crashlab/README.md), alone, without images or symbols. Those of Linux hold
-no code, and so say little alone; `tests/golden/test_truth.py` has what differs there."""
+LAB_TEXT = """The Windows dumps of [the crash lab](../tests/crashlab/README.md), alone, without images or symbols."""
+LINUX_TEXT = """What Crashpad's handler writes on Linux, with the stripped programs: it keeps no code, so that alone such a dump
+says little. `tests/golden/test_truth.py` has what is lost then."""
 PUBLIC_TEXT = """Public dumps of known cause, which the tests find outside this repository: `winfault-*`, `traced/` and those
 that Breakpad tests its ratings with."""
 SENSIBLE_TEXT = "`winfault-*` come with a verdict that their makers call sensible; where `fb1` says another one:\n\n"
@@ -48,11 +50,11 @@ farther, but the more alarmed of the two. By `vector`: the dump is not at hand, 
 [table of cases](rules.md)."""
 
 
-def lab_cases(harms):
+def lab_cases(harms, linux):
     truth = {pathlib.Path(row["file"]).stem: row for row in read_table(GOLDEN / "TRUTH.tsv")}
-    documents = sorted(analyse(GOLDEN / "dumps").items())
+    documents = sorted(analyse(GOLDEN / "dumps", options=["--symbols", GOLDEN / "images"] if linux else []).items())
     return [Case("lab", truth[name]["bug"], name, document, harms) for name, document in documents
-            if truth[name]["arch"] != "linux"]
+            if (truth[name]["arch"] == "linux") == linux]
 
 
 def corpus_cases(harms):
@@ -98,7 +100,8 @@ def report(title, cases):
 
 
 def lab_part(harms, reasons, problems):
-    return section(LAB, LAB_TEXT, lab_cases(harms), reasons, problems)
+    windows = section(LAB, LAB_TEXT, lab_cases(harms, False), reasons, problems)
+    return windows + "\n" + section(LINUX, LINUX_TEXT, lab_cases(harms, True), reasons, problems)
 
 
 def corpus_part(harms, reasons, problems):

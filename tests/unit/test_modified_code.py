@@ -1,4 +1,5 @@
-"""Code in memory that is not the code of the module's file: a signal, a fact and some doubt; nothing when they are alike."""
+"""What the module's file adds to a verdict: code that the dump does not hold; and where memory has other code than the
+file, a signal, a fact and some doubt."""
 import json
 import os
 import pathlib
@@ -52,6 +53,25 @@ class ModifiedCode(unittest.TestCase):
             self.assertIn(f"where the image has 0x{image[at]:02x}", facts["code in memory"])
             self.assertIn(f"0x{image[at] ^ 0xFF:02x} at {int(frame['offset'], 16):#x}", facts["code in memory"])
             self.assertLess(found["fb1"]["confidence"], sound["fb1"]["confidence"])
+
+
+class CodeOfTheFile(unittest.TestCase):
+    """Crashpad keeps no code on Linux."""
+
+    DUMP = "wild_write.linux.clang-O2.crashpad.dmp"
+
+    def test_alone(self):
+        with tempfile.TemporaryDirectory() as folder:
+            found, _ = analysis(self.DUMP, folder)
+        self.assertEqual(found["fb1"]["rule"], "FB-31")
+        self.assertEqual(found["block"], [])
+
+    def test_with_the_image(self):
+        found, _ = analysis(self.DUMP, IMAGES)
+        sources = {fact["name"]: fact["source"] for fact in found["facts"]}
+        self.assertEqual(found["fb1"]["rule"], "FB-19")
+        self.assertEqual(sources["instruction"], "the module's file")
+        self.assertNotEqual(found["block"], [])
 
 
 if __name__ == "__main__":
