@@ -109,6 +109,12 @@ static void chain(uint64_t *words, size_t n, size_t first_module, bool one)
     }
 }
 
+static void poke_text(uint8_t *p, const char *text)
+{
+    while (*text != '\0')
+        *p++ = (uint8_t)*text++;
+}
+
 /* --- images --------------------------------------------------------------------------- */
 
 static void poke(uint8_t *p, size_t at, uint64_t v, size_t n)
@@ -129,9 +135,9 @@ static struct fb_span pe(size_t names, uint32_t rva, const char *name)
     uint8_t *p = calloc(n, 1);
     if (p == NULL)
         abort();
-    memcpy(p, "MZ", 2);
+    poke_text(p, "MZ");
     poke(p, 60, PE, 4);
-    memcpy(p + PE, "PE\0\0", 4);
+    poke_text(p + PE, "PE");
     poke(p, PE + 4, 0x8664, 2);
     poke(p, PE + 6, 1, 2); // section
     poke(p, PE + 20, OPTIONAL, 2);
@@ -140,7 +146,7 @@ static struct fb_span pe(size_t names, uint32_t rva, const char *name)
     poke(p, PE + 24 + 108, 16, 4);
     poke(p, PE + 24 + 112, EXPORTS, 4);
     poke(p, PE + 24 + 116, 40, 4);
-    memcpy(p + SECTIONS, ".text", 5);
+    poke_text(p + SECTIONS, ".text");
     poke(p, SECTIONS + 8, 0x1000, 4);
     poke(p, SECTIONS + 12, TEXT, 4);
     poke(p, SECTIONS + 36, 0x60000020, 4);
@@ -170,10 +176,8 @@ static struct fb_span elf(size_t segments)
     uint8_t *p = calloc(n, 1);
     if (p == NULL)
         abort();
-    memcpy(p,
-           "\x7F"
-           "ELF\2\1\1",
-           7);
+    poke_text(p, "\x7F"
+                 "ELF\2\1\1");
     poke(p, 18, 62, 2);
     poke(p, 32, HEADER, 8);
     poke(p, 54, SEGMENT, 2);
@@ -232,7 +236,7 @@ static void many_names(struct dumpgen *d)
     modules(d, MODULES, beside, beside);
     put_image(d, MODULES, pe(1 << 20, TEXT, "name"));
     chain(words, MODULES, 0, false);
-    threads(d, EACH, words, 2 * MODULES, false);
+    threads(d, EACH, words, (size_t)2 * MODULES, false);
 }
 
 /* Frames for which the functions that are exported are searched, one by one. */
@@ -265,9 +269,13 @@ static void many_words(struct dumpgen *d)
 static void long_names(struct dumpgen *d)
 {
     static char name[4096] = "_ZN";
-    for (size_t i = 3; i + 4 < sizeof name; i += 2)
-        memcpy(name + i, "1a", 2);
-    memcpy(name + 4091, "Ev", 3);
+    for (size_t i = 3; i + 4 < sizeof name; i += 2) {
+        name[i] = '1';
+        name[i + 1] = 'a';
+    }
+    name[sizeof name - 5] = 'E';
+    name[sizeof name - 4] = 'v';
+    name[sizeof name - 3] = '\0';
     modules(d, 1, beside, beside);
     put_image(d, 1, pe(1, TEXT, name));
     chain(words, STACK_WORDS / 2, 0, true);
