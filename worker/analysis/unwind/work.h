@@ -10,12 +10,12 @@
 
 /* Each: how much of it, and the note when there is no more. */
 #define FB_WORK_KINDS(X)                                                                       \
-    X(INSTRUCTIONS, 128U * 1024, "more code to be followed for callers than we follow")        \
-    X(CALLS, 1024U * 1024, "more words that may be return addresses than we look at")          \
-    X(EXPORTS, 16U * 1024 * 1024, "more exports to be searched for functions than we search")  \
-    X(NAMES, 2U * 1024 * 1024, "more names of functions in images than we read")               \
-    X(LETTERS, 8U * 1024 * 1024, "more mangled names than we undo")                            \
-    X(FRAMES, 128U * 1024, "more frames in all stacks than we walk")
+    X(INSTRUCTIONS, 1 << 17, "more code to be followed for callers than we follow")            \
+    X(CALLS, 1 << 20, "more words that may be return addresses than we look at")               \
+    X(EXPORTS, 1 << 24, "more exports to be searched for functions than we search")            \
+    X(NAMES, 1 << 21, "more names of functions in images than we read")                        \
+    X(LETTERS, 1 << 23, "more mangled names than we undo")                                     \
+    X(FRAMES, 1 << 17, "more frames in all stacks than we walk")
 #define X(kind, most, note) FB_WORK_##kind,
 enum fb_work_kind { FB_WORK_KINDS(X) FB_WORK_COUNT };
 #undef X
