@@ -14,8 +14,8 @@ enum {
     HEADER_MAX = 64,
     SEGMENT_MIN = 32,
     SECTION_MIN = 40,
-    FB_ELF_SEGMENTS_MAX = 128, // images have a dozen
-    FB_ELF_SECTIONS_MAX = 65536,
+    FB_ELF_SEGMENTS_MAX = 128,  // images have a dozen
+    FB_ELF_SECTIONS_MAX = 1024, // images have some forty
     NAME_MAX_ = 64,
     PAGE = 4096,
     PT_LOAD = 1,

@@ -55,6 +55,8 @@ bool fb_unwind_again(const struct fb_unwinder *w, const struct fb_frame *callee,
     if (known != 0 && is_at(w, slot + known, ra))
         return found(slot + known, word, callee->resume, caller);
     uint64_t most = (w->stack.n - at) / ROUNDS, limit = most < FRAME_MAX ? most : FRAME_MAX;
+    if (!fb_work_take(w->env->work, FB_WORK_RECURSION, (size_t)limit / word))
+        return false;
     for (uint64_t far = 0; far <= limit; far += nearer) {
         nearer = fb_span_again(w->stack, at + far, word, limit + word - far);
         if (nearer == 0)

@@ -12,6 +12,7 @@
 #define FB_WORK_KINDS(X)                                                                       \
     X(INSTRUCTIONS, 1 << 17, "more code to be followed for callers than we follow")            \
     X(CALLS, 1 << 20, "more words that may be return addresses than we look at")               \
+    X(RECURSION, 1 << 24, "more of the stacks to be searched for recursions")                  \
     X(EXPORTS, 1 << 24, "more exports to be searched for functions than we search")            \
     X(NAMES, 1 << 21, "more names of functions in images than we read")                        \
     X(LETTERS, 1 << 23, "more mangled names than we undo")                                     \
