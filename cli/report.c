@@ -39,7 +39,10 @@ static void print_place(const struct fb_analysis *a, const struct fb_frame *f)
             printf(" (unloaded %s)", fb_cli_safe(f->unloaded[0]->name));
     } else if (f->function != NULL) {
         printf("%s!%s+0x%" PRIx64 "%s", fb_cli_safe(f->module->name), fb_cli_safe(f->function),
-               f->lookup - f->function_at, f->nearest ? " (nearest name)" : "");
+               f->lookup - f->function_at,
+               f->nearest  ? " (nearest name)"
+               : f->shared ? " (or another with the same code)"
+                           : "");
     } else {
         printf("%s+0x%" PRIx64, fb_cli_safe(f->module->name), f->lookup - f->module->base);
     }

@@ -22,7 +22,7 @@ static const struct {
     {"before everything",               HEAD "FUNC 1000 10 0 f\n",                                             0xfff,              "-",                                       false},
     {"a gap between lines",             HEAD "FILE 1 a.c\nFUNC 1000 10 0 f\n1000 4 7 1\n1008 8 8 1\n",
      0x1005,                                                                                                                       "f+1000 -:0",                              false},
-    {"m: one of many",                  HEAD "FUNC m 1000 10 0 f\n",                                           0x1000,             "f+1000 -:0",                              false},
+    {"m: one of many",                  HEAD "FUNC m 1000 10 0 f\n",                                           0x1000,             "f+1000 -:0 shared",                       false},
     {"name with spaces and tabs",       HEAD "FUNC 1000 10 0 a (b,\tc) d\n",                                   0x1000,
      "a (b,\tc) d+1000 -:0",                                                                                                                                                  false},
     {"name that is no UTF-8",           HEAD "FUNC 1000 10 0 f\xff\n",                                         0x1000,             "f\xef\xbf\xbd+1000 -:0",
@@ -55,7 +55,7 @@ static const struct {
     {"FILE that is not there",          HEAD "FUNC 1000 10 0 f\n1000 8 7 1\n",                                 0x1000,             "f+1000 -:7",
      false                                                                                                                                                                         },
     {"public",                          HEAD "PUBLIC 1000 0 p\n",                                              0x1200,             "p+1000 -:0",                              false},
-    {"public m",                        HEAD "PUBLIC m 1000 0 p\n",                                            0x1200,             "p+1000 -:0",                              false},
+    {"public m",                        HEAD "PUBLIC m 1000 0 p\n",                                            0x1200,             "p+1000 -:0 shared",                       false},
     {"public at 0",                     HEAD "PUBLIC 0 0 p\n",                                                 0x10,               "-",                                       false},
     {"public too far below",            HEAD "PUBLIC 1000 0 p\n",                                              0x1000 + 0x100001,  "-",                                       false},
     {"public just near enough",         HEAD "PUBLIC 1000 0 p\n",                                              0x1000 + 0x100000,  "p+1000 -:0",
@@ -114,6 +114,8 @@ static void print(const struct fb_symbol *s, char *out, size_t cap)
 {
     size_t n = (size_t)snprintf(out, cap, "%s+%llx %s:%u", or_dash(s->function),
                                 (unsigned long long)s->function_rva, or_dash(s->file), s->line);
+    if (s->shared)
+        n += (size_t)snprintf(out + n, cap - n, " shared");
     for (size_t i = 0; i < s->n_inlines && n < cap; i++)
         n += (size_t)snprintf(out + n, cap - n, " < %s %s:%u", s->inlines[i].function,
                               or_dash(s->inlines[i].file), s->inlines[i].line);

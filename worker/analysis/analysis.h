@@ -56,6 +56,7 @@ struct fb_frame {
     const char *function; // as the symbols say, demangled; NULL without symbols
     const char *mangled;  // as they say it, when that is another text; NULL
     fb_addr function_at;  // address of its first byte
+    bool shared;          // the name is one of several: their code is the same
     bool nearest;         // a guess: the nearest function below that the image itself names
     const char *file;
     uint32_t line;

@@ -214,7 +214,10 @@ static void put_source(const struct fb_json_document *d, const struct fb_frame *
     fb_json_string(d->t, "function", f->function);
     fb_json_address(d, "function_offset", f->lookup - f->function_at, f->function != NULL);
     if (f->function != NULL)
-        fb_json_string(d->t, "function_trust", f->nearest ? "nearest" : "symbols");
+        fb_json_string(d->t, "function_trust",
+                       f->nearest  ? "nearest"
+                       : f->shared ? "shared"
+                                   : "symbols");
     fb_json_string(d->t, "file", f->file);
     fb_json_known_number(d->t, "line", f->line, f->line != 0);
 }

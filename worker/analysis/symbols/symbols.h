@@ -14,6 +14,7 @@ struct fb_symfile;
 struct fb_symbol {
     const char *function; // NULL: no symbol covers the address
     uint64_t function_rva;
+    bool shared;      // several functions have this code: the name is one of theirs
     bool nearest;     // a guess: the nearest function below, whose end nobody knows
     const char *file; // NULL: no line
     uint32_t line;

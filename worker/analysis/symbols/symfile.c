@@ -186,10 +186,12 @@ bool fb_symfile_lookup(const struct fb_symfile *sym, uint64_t rva, struct fb_are
     if (func != NULL) {
         found.function = text_of(arena, func->name);
         found.function_rva = func->at;
+        found.shared = func->shared;
         put_lines(sym, func, rva - func->at, arena, &found);
     } else if (public != NULL) {
         found.function = text_of(arena, public->name);
         found.function_rva = public->at;
+        found.shared = public->shared;
     }
     if (found.function == NULL)
         return false;

@@ -71,8 +71,9 @@ static bool read_func(struct fb_sym_reading *r, struct fb_fields *f)
 {
     if (r->counting)
         return ++r->sym->n_funcs != 0;
-    fb_fields_word(f, "m");
+    bool shared = fb_fields_word(f, "m");
     struct fb_sym_func func = {.at = fb_fields_hex(f), .size = fb_fields_hex(f)};
+    func.shared = shared;
     func.params = fb_fields_hex32(f);
     func.name = fb_sym_name_of(fb_fields_rest(f));
     func.first_line = (uint32_t)r->sym->n_lines;
@@ -146,8 +147,8 @@ static bool read_public(struct fb_sym_reading *r, struct fb_fields *f)
 {
     if (r->counting)
         return ++r->sym->n_publics != 0;
-    fb_fields_word(f, "m");
-    struct fb_sym_public public = {.at = fb_fields_hex(f)};
+    bool shared = fb_fields_word(f, "m");
+    struct fb_sym_public public = {.at = fb_fields_hex(f), .shared = shared};
     public.params = fb_fields_hex32(f);
     public.name = fb_sym_name_of(fb_fields_rest(f));
     /* Folklore: the converters of old system PDBs write absolute symbols (_CIlog and others of

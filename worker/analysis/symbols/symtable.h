@@ -33,11 +33,13 @@ struct fb_sym_func {
     uint32_t first_line, n_lines, first_range, n_ranges;
     uint32_t outer;  // nearest function before this one that reaches further
     uint32_t params; // bytes on the stack
+    bool shared;     // by functions whose code is the same: the name is one of several
 };
 struct fb_sym_public {
     uint64_t at;
     struct fb_sym_name name;
     uint32_t params;
+    bool shared;
 };
 struct fb_sym_init { // STACK CFI INIT
     uint64_t at, size;

@@ -303,6 +303,7 @@ static void name_frame(const struct fb_unwinder *w, struct fb_arena *arena, stru
     f->function = people_write(w, s.function, arena);
     f->mangled = f->function != s.function ? s.function : NULL;
     f->function_at = f->module->base + s.function_rva;
+    f->shared = s.shared;
     f->nearest = s.nearest;
     f->file = s.file;
     f->line = s.line;
