@@ -15,7 +15,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
-enum { MODULES_MAX = 4096, NOTES_MAX = 32, IMAGE_ROOM = 8 * 1024 * 1024 };
+enum { RECENT = 1024, MODULES_MAX = 4096, NOTES_MAX = 32, IMAGE_ROOM = 8 * 1024 * 1024 };
 
 struct known { // a module that was asked for: what there is of it
     char *name, *code_id, *debug_file, *debug_id;
@@ -32,6 +32,7 @@ struct fb_symbol_dirs {
     struct fb_store_index *index;
     struct known v[MODULES_MAX];
     size_t n;
+    uint16_t recent[RECENT]; // by a module's address: 1 + where it was last found
     char *notes[NOTES_MAX];
     size_t n_notes;
 };
@@ -178,11 +179,8 @@ static void forget(struct known *known)
 }
 
 /* NULL: no room for another one. */
-static struct known *known_of(struct fb_symbol_dirs *dirs, const struct fb_module *module)
+static struct known *add(struct fb_symbol_dirs *dirs, const struct fb_module *module)
 {
-    for (size_t i = 0; i < dirs->n; i++)
-        if (is_known(&dirs->v[i], module))
-            return &dirs->v[i];
     if (dirs->n == MODULES_MAX)
         return NULL;
     struct known *known = &dirs->v[dirs->n];
@@ -195,6 +193,29 @@ static struct known *known_of(struct fb_symbol_dirs *dirs, const struct fb_modul
         return NULL;
     }
     dirs->n++;
+    return known;
+}
+
+static struct known *find(struct fb_symbol_dirs *dirs, const struct fb_module *module)
+{
+    for (size_t i = 0; i < dirs->n; i++)
+        if (is_known(&dirs->v[i], module))
+            return &dirs->v[i];
+    return NULL;
+}
+
+/* Questions come many in a row about one module, which stays where it is; another dump may have
+ * another one there. */
+static struct known *known_of(struct fb_symbol_dirs *dirs, const struct fb_module *module)
+{
+    uint16_t *recent = &dirs->recent[(uintptr_t)module / sizeof *module % RECENT];
+    if (*recent != 0 && is_known(&dirs->v[*recent - 1], module))
+        return &dirs->v[*recent - 1];
+    struct known *known = find(dirs, module);
+    if (known == NULL)
+        known = add(dirs, module);
+    if (known != NULL)
+        *recent = (uint16_t)(known - dirs->v + 1);
     return known;
 }
 
