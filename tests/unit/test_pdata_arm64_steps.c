@@ -529,6 +529,7 @@ static size_t compiled_images(void)
 {
     static char folder[] = "/tmp/faultbucket-arm64-XXXXXX";
     size_t n = 0;
+    // NOLINTNEXTLINE(cert-env33-c)
     if (system("clang-14 --version >/dev/null 2>&1 && lld-link-14 --version >/dev/null 2>&1") !=
             0 ||
         mkdtemp(folder) == NULL) {
@@ -544,6 +545,7 @@ static size_t compiled_images(void)
                  "\"$OLDPWD\"/tests/unit/pdata_functions.c && lld-link-14 /nodefaultlib "
                  "/entry:main_entry /subsystem:console /out:a.exe a.obj",
                  folder, options[i]);
+        // NOLINTNEXTLINE(cert-env33-c)
         if (!CHECK(options[i], system(command) == 0) ||
             !CHECK(options[i], arm64_image_open(&a, path)))
             continue;
@@ -552,6 +554,7 @@ static size_t compiled_images(void)
         arm64_image_close(&a);
     }
     snprintf(command, sizeof command, "rm -r %s", folder);
+    // NOLINTNEXTLINE(cert-env33-c)
     CHECK("temporary folder", system(command) == 0);
     return n;
 }

@@ -453,6 +453,7 @@ static bool present(const char *command)
     char all[256];
     size_t word = strcspn(command, " ");
     snprintf(all, sizeof all, "%.*s --version >/dev/null 2>&1", (int)word, command);
+    // NOLINTNEXTLINE(cert-env33-c)
     if (system(all) == 0)
         return true;
     fprintf(stderr, "%.*s is absent: nothing is compiled with it\n", (int)word, command);
@@ -466,6 +467,7 @@ static void compile_and_try(const char *folder, size_t i)
              compiled[i].compile, compiled[i].source, compiled[i].link);
     snprintf(path, sizeof path, "%s/a.exe", folder);
     size_t before = n_images;
+    // NOLINTNEXTLINE(cert-env33-c)
     if (CHECK(command, system(command) == 0))
         try_file(path);
     CHECK(command, n_images == before + 1);
@@ -482,6 +484,7 @@ static void compiled_images(void)
         if (compiled[i].compile[0] == 'c' ? clang : gcc)
             compile_and_try(folder, i);
     snprintf(command, sizeof command, "rm -r %s", folder);
+    // NOLINTNEXTLINE(cert-env33-c)
     CHECK("temporary folder", system(command) == 0);
 }
 

