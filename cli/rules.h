@@ -1,11 +1,12 @@
 /* cli/rules.h -- the parts of `faultbucket rules`: a file each. */
 #pragma once
+#include "desk.h"
 #include "exploitability/rules.h"
 
 struct fb_rules_options {
     bool json;
     const char *set; // "fb1", "msec16"; NULL: both
-    const char *symbol_dirs[64];
+    const char *symbol_dirs[FB_DESK_SYMBOL_DIRS_MAX];
     size_t n_symbol_dirs;
 };
 

@@ -10,6 +10,13 @@
 #include "base/reader.h"
 #include <stdarg.h>
 #include <stdbool.h>
+#include <string.h>
+
+/** Whether `p` begins with `with`. */
+static inline bool fb_starts(const char *p, const char *with)
+{
+    return strncmp(p, with, strlen(with)) == 0;
+}
 
 struct fb_text {
     char *p;

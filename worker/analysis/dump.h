@@ -113,6 +113,7 @@ struct fb_reg_names {
     size_t n;
     const char *const *name;
     int ip, sp, fp; // indices
+    int lr;         // of the link register; -1: calls put the return address on the stack
     size_t word;    // pointer size in bytes
 };
 /** Names and roles of an architecture's registers; n = 0 for those we do not read. */

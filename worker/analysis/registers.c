@@ -16,12 +16,12 @@ static const char *const arm64[] = {
 
 #define COUNT(v) (sizeof(v) / sizeof *(v))
 static const struct fb_reg_names table[] = {
-    [FB_ARCH_UNKNOWN] = {0,            NULL,  -1,      -1,      -1,      8},
-    [FB_X86] = {COUNT(x86),   x86,   FB_EIP,  FB_ESP,  FB_EBP,  4},
-    [FB_AMD64] = {COUNT(amd64), amd64, FB_RIP,  FB_RSP,  FB_RBP,  8},
-    [FB_ARM] = {COUNT(arm),   arm,   FB_PC32, FB_SP32, FB_FP32, 4},
-    [FB_ARM64] = {COUNT(arm64), arm64, FB_PC64, FB_SP64, FB_FP64, 8},
-    [FB_ARCH_OTHER] = {0,            NULL,  -1,      -1,      -1,      8},
+    [FB_ARCH_UNKNOWN] = {0,            NULL,  -1,      -1,      -1,      -1,      8},
+    [FB_X86] = {COUNT(x86),   x86,   FB_EIP,  FB_ESP,  FB_EBP,  -1,      4},
+    [FB_AMD64] = {COUNT(amd64), amd64, FB_RIP,  FB_RSP,  FB_RBP,  -1,      8},
+    [FB_ARM] = {COUNT(arm),   arm,   FB_PC32, FB_SP32, FB_FP32, FB_LR32, 4},
+    [FB_ARM64] = {COUNT(arm64), arm64, FB_PC64, FB_SP64, FB_FP64, FB_LR64, 8},
+    [FB_ARCH_OTHER] = {0,            NULL,  -1,      -1,      -1,      -1,      8},
 };
 
 const struct fb_reg_names *fb_reg_names(enum fb_arch arch) { return &table[arch]; }

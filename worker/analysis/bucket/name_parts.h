@@ -10,10 +10,6 @@ enum { FB_FUNCTION_MAX = 4096 }; // bytes of a name that are looked at
 
 static inline bool fb_is_digit(char c) { return c >= '0' && c <= '9'; }
 static inline bool fb_is_hex(char c) { return fb_is_digit(c) || (c >= 'a' && c <= 'f'); }
-static inline bool fb_starts(const char *p, const char *with)
-{
-    return strncmp(p, with, strlen(with)) == 0;
-}
 
 /** Undo Rust's legacy mangling. @return false when it is not a name of this kind; `out` then
  * holds rubbish */

@@ -7,6 +7,8 @@
  */
 #include "disasm/flowtable_x86.h"
 
+#include "base/text.h"
+
 /* Capstone's register to the units of ours; the rows of general[] in insn_x86.c. */
 static const uint8_t units[X86_REG_ENDING] = {
 #define WIDTHS(b, w, d, q)                                                                     \
@@ -309,11 +311,6 @@ static void add_conditions(const struct work *w)
     }
 }
 
-static bool begins(const char *text, const char *with)
-{
-    return strncmp(text, with, strlen(with)) == 0;
-}
-
 /* Instructions with three operands in VEX form write the first and read the others; some
  * merge. Capstone's flags for them come and go with its versions. */
 static const struct fb_flow_row *row_of(const cs_insn *cs)
@@ -323,10 +320,10 @@ static const struct fb_flow_row *row_of(const cs_insn *cs)
     static const char *const merging[] = {"vfm",     "vfn",     "vpermi2",
                                           "vpermt2", "vgather", "vpgather"};
     const struct fb_flow_row *row = fb_flow_x86(cs->id);
-    if (row->form != FB_FORM_UNSAID || cs->mnemonic[0] != 'v' || begins(cs->mnemonic, "ver"))
+    if (row->form != FB_FORM_UNSAID || cs->mnemonic[0] != 'v' || fb_starts(cs->mnemonic, "ver"))
         return row;
     for (size_t i = 0; i < sizeof merging / sizeof *merging; i++)
-        if (begins(cs->mnemonic, merging[i]))
+        if (fb_starts(cs->mnemonic, merging[i]))
             return &merges;
     return &assigns;
 }

@@ -2,6 +2,8 @@
  * implicit ones included. */
 #include "disasm/optable.h"
 
+#include "base/text.h"
+
 /* Capstone's register to ours, plus one; both architectures count their registers alike, except
  * for flags and instruction pointer. */
 static const int8_t general[X86_REG_ENDING] = {
@@ -77,11 +79,6 @@ static void place(enum fb_arch arch, const cs_insn *cs, const x86_op_mem *mem,
     out->address = truncated(out->address, x86->addr_size ? x86->addr_size : 8);
 }
 
-static bool begins(const char *text, const char *with)
-{
-    return strncmp(text, with, strlen(with)) == 0;
-}
-
 /* What the instruction does to operand `i`, which is in memory. */
 static enum fb_op_memory direction(const struct fb_op *op, const cs_insn *cs, int i)
 {
@@ -93,7 +90,7 @@ static enum fb_op_memory direction(const struct fb_op *op, const cs_insn *cs, in
     if (op->memory != FB_OP_UNSAID)
         return op->memory;
     for (size_t k = 0; k < sizeof stores / sizeof *stores; k++)
-        if (begins(cs->mnemonic, stores[k]))
+        if (fb_starts(cs->mnemonic, stores[k]))
             return FB_OP_STORE;
     switch (cs->detail->x86.operands[i].access) {
     case CS_AC_WRITE:

@@ -25,14 +25,6 @@ static uint64_t bit(int reg) { return reg >= 0 ? UINT64_C(1) << reg : 0; }
 static int or_sp(uint32_t field) { return (int)field; }
 static int or_none(uint32_t field) { return field == ZERO ? NONE : (int)field; }
 
-static void set(struct fb_step *out, enum fb_step_kind kind, int to, int from, int64_t constant)
-{
-    out->kind = kind;
-    out->to = to;
-    out->from = from;
-    out->constant = constant;
-}
-
 /* --- data --------------------------------------------------------------------------- */
 
 /* The mask that N, immr and imms of a logical immediate stand for; 64 bits only. */
@@ -64,14 +56,14 @@ static bool immediate(uint32_t w, struct fb_step *out)
         int to = flags ? or_none(low) : or_sp(low);
         out->writes = bit(to);
         if (whole && to != NONE)
-            set(out, FB_STEP_SET, to, or_sp(next), bits(w, 30, 1) != 0 ? -n : n);
+            fb_step_set(out, FB_STEP_SET, to, or_sp(next), bits(w, 30, 1) != 0 ? -n : n);
         return true;
     }
     case 4: // and, orr, eor, ands
         flags = bits(w, 29, 2) == 3;
         out->writes = bit(flags ? or_none(low) : or_sp(low));
         if (whole && bits(w, 29, 2) == 0)
-            set(out, FB_STEP_MASK, or_sp(low), or_none(next), (int64_t)mask_of(w));
+            fb_step_set(out, FB_STEP_MASK, or_sp(low), or_none(next), (int64_t)mask_of(w));
         return true;
     default: // addresses, moves, bit fields
         out->writes = bit(or_none(low));
@@ -87,7 +79,7 @@ static void by_register(uint32_t w, struct fb_step *out)
     bool compares = (w & 0x1FE00000) == 0x1A400000; // ccmp, ccmn: flags only
     out->writes = compares ? 0 : bit(to);
     if (moves && to != NONE && bits(w, 16, 5) != ZERO)
-        set(out, FB_STEP_SET, to, (int)bits(w, 16, 5), 0);
+        fb_step_set(out, FB_STEP_SET, to, (int)bits(w, 16, 5), 0);
 }
 
 /* Of the vector instructions, few write others than vector registers. */
@@ -118,9 +110,9 @@ static void put_access(const struct access *a, struct fb_step *out)
     if (first == NONE && second == NONE && a->update == 0)
         return;
     if (a->load)
-        set(out, FB_STEP_LOAD, first, a->base, a->offset);
+        fb_step_set(out, FB_STEP_LOAD, first, a->base, a->offset);
     else
-        set(out, FB_STEP_STORE, a->base, first, a->offset);
+        fb_step_set(out, FB_STEP_STORE, a->base, first, a->offset);
     out->second = second;
     out->update = a->update;
 }
@@ -206,9 +198,9 @@ static void through_register(uint32_t w, struct fb_step *out)
     unsigned op = bits(w, 21, 2);
     bool key_in_register = bits(w, 24, 1) != 0, checks = bits(w, 11, 1) != 0;
     if (op == RETURN)
-        set(out, FB_STEP_RETURN, NONE, checks ? FB_LR64 : or_none(bits(w, 5, 5)), 0);
+        fb_step_set(out, FB_STEP_RETURN, NONE, checks ? FB_LR64 : or_none(bits(w, 5, 5)), 0);
     else if (op == CALL)
-        set(out, FB_STEP_CALL, NONE, NONE, 0);
+        fb_step_set(out, FB_STEP_CALL, NONE, NONE, 0);
     else
         out->kind = FB_STEP_END;
     if (op == 3 || (key_in_register && op == RETURN)) // eret, drps; not allocated

@@ -187,25 +187,17 @@ static uint64_t writes_of(const struct plain *p)
     return writes;
 }
 
-static void set(struct fb_step *out, enum fb_step_kind kind, int to, int from, int64_t constant)
-{
-    out->kind = kind;
-    out->to = to;
-    out->from = from;
-    out->constant = constant;
-}
-
 static void move(const struct plain *p, bool load, struct fb_step *out)
 {
     int to = load ? reg_of(p) : rm_of(p), from = load ? rm_of(p) : reg_of(p);
     if (!p->whole)
         return;
     if (!p->memory)
-        set(out, FB_STEP_SET, to, from, 0);
+        fb_step_set(out, FB_STEP_SET, to, from, 0);
     else if (p->base >= 0 && load)
-        set(out, FB_STEP_LOAD, to, p->base, p->offset);
+        fb_step_set(out, FB_STEP_LOAD, to, p->base, p->offset);
     else if (p->base >= 0)
-        set(out, FB_STEP_STORE, p->base, from, p->offset);
+        fb_step_set(out, FB_STEP_STORE, p->base, from, p->offset);
 }
 
 static bool group_1(const struct plain *p, struct fb_step *out)
@@ -218,11 +210,11 @@ static bool group_1(const struct plain *p, struct fb_step *out)
     if (p->reg != CMP)
         out->writes |= bit(rm);
     if (p->whole && p->reg == ADD)
-        set(out, FB_STEP_SET, rm, rm, p->immediate);
+        fb_step_set(out, FB_STEP_SET, rm, rm, p->immediate);
     else if (p->whole && p->reg == SUB)
-        set(out, FB_STEP_SET, rm, rm, -p->immediate);
+        fb_step_set(out, FB_STEP_SET, rm, rm, -p->immediate);
     else if (p->whole && p->reg == AND)
-        set(out, FB_STEP_MASK, rm, rm, p->immediate);
+        fb_step_set(out, FB_STEP_MASK, rm, rm, p->immediate);
     return true;
 }
 
@@ -234,7 +226,7 @@ static bool group_5(const struct plain *p, struct fb_step *out)
     else if (p->reg == JUMP_RM)
         out->kind = FB_STEP_END;
     else if (p->reg == PUSH_RM)
-        set(out, FB_STEP_PUSH, -1, p->memory ? -1 : rm_of(p), 1);
+        fb_step_set(out, FB_STEP_PUSH, -1, p->memory ? -1 : rm_of(p), 1);
     if (p->reg != JUMP_RM)
         out->writes |= bit(FB_RSP);
     return p->reg == CALL_RM || p->reg == JUMP_RM || p->reg == PUSH_RM;
@@ -265,17 +257,17 @@ static bool apply(const struct plain *p, fb_addr address, struct fb_step *out)
         return true;
     case LEA:
         if (p->whole && p->base >= 0)
-            set(out, FB_STEP_SET, reg_of(p), p->base, p->offset);
+            fb_step_set(out, FB_STEP_SET, reg_of(p), p->base, p->offset);
         return p->memory;
     case PUSH:
-        set(out, FB_STEP_PUSH, -1, ours(p, p->opcode & 7, REX_B), 1);
+        fb_step_set(out, FB_STEP_PUSH, -1, ours(p, p->opcode & 7, REX_B), 1);
         return true;
     case POP:
-        set(out, FB_STEP_POP, ours(p, p->opcode & 7, REX_B), -1, 1);
+        fb_step_set(out, FB_STEP_POP, ours(p, p->opcode & 7, REX_B), -1, 1);
         out->writes |= bit(out->to);
         return true;
     case PUSH_IMM:
-        set(out, FB_STEP_PUSH, -1, -1, 1);
+        fb_step_set(out, FB_STEP_PUSH, -1, -1, 1);
         return true;
     case GROUP_1:
         return group_1(p, out);
@@ -296,7 +288,7 @@ static bool apply(const struct plain *p, fb_addr address, struct fb_step *out)
         go(p, address, FB_STEP_BRANCH, out);
         return true;
     case RETURN:
-        set(out, FB_STEP_RETURN, -1, -1, p->immediate & 0xFFFF);
+        fb_step_set(out, FB_STEP_RETURN, -1, -1, p->immediate & 0xFFFF);
         return true;
     case LEAVE:
         out->kind = FB_STEP_LEAVE;

@@ -5,6 +5,15 @@
 #pragma once
 #include "disasm/insn.h"
 
+static inline void fb_step_set(struct fb_step *out, enum fb_step_kind kind, int to, int from,
+                               int64_t constant)
+{
+    out->kind = kind;
+    out->to = to;
+    out->from = from;
+    out->constant = constant;
+}
+
 /** What fb_disasm_step would say. @return false: it is no plain instruction; ask Capstone */
 bool fb_step_plain(enum fb_arch arch, struct fb_span code, fb_addr address,
                    struct fb_step *out);

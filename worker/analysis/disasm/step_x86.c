@@ -49,24 +49,16 @@ static bool immediate(const struct form *f, size_t i, int64_t *out)
     return true;
 }
 
-static void set(struct fb_step *out, enum fb_step_kind kind, int to, int from, int64_t constant)
-{
-    out->kind = kind;
-    out->to = to;
-    out->from = from;
-    out->constant = constant;
-}
-
 static void move(const struct form *f, struct fb_step *out)
 {
     int base, to = whole(f, 0), from = whole(f, 1);
     int64_t offset;
     if (to >= 0 && from >= 0)
-        set(out, FB_STEP_SET, to, from, 0);
+        fb_step_set(out, FB_STEP_SET, to, from, 0);
     else if (to >= 0 && based(f, 1, &base, &offset))
-        set(out, FB_STEP_LOAD, to, base, offset);
+        fb_step_set(out, FB_STEP_LOAD, to, base, offset);
     else if (from >= 0 && based(f, 0, &base, &offset))
-        set(out, FB_STEP_STORE, base, from, offset);
+        fb_step_set(out, FB_STEP_STORE, base, from, offset);
 }
 
 static void reckon(const struct form *f, struct fb_step *out)
@@ -76,13 +68,13 @@ static void reckon(const struct form *f, struct fb_step *out)
     if (to < 0)
         return;
     if (f->cs->id == X86_INS_LEA && based(f, 1, &base, &n))
-        set(out, FB_STEP_SET, to, base, n);
+        fb_step_set(out, FB_STEP_SET, to, base, n);
     else if (f->cs->id == X86_INS_ADD && immediate(f, 1, &n))
-        set(out, FB_STEP_SET, to, to, n);
+        fb_step_set(out, FB_STEP_SET, to, to, n);
     else if (f->cs->id == X86_INS_SUB && immediate(f, 1, &n))
-        set(out, FB_STEP_SET, to, to, (int64_t)(0 - (uint64_t)n));
+        fb_step_set(out, FB_STEP_SET, to, to, (int64_t)(0 - (uint64_t)n));
     else if (f->cs->id == X86_INS_AND && immediate(f, 1, &n))
-        set(out, FB_STEP_MASK, to, to, n);
+        fb_step_set(out, FB_STEP_MASK, to, to, n);
 }
 
 /* Folklore: a word can be pushed as 16 bits; no compiler does, and then sp is lost. */
@@ -94,15 +86,15 @@ static void push_or_pop(const struct form *f, const struct fb_op *op, struct fb_
     if (odd)
         return;
     int64_t words = op->words != 0 ? op->words : 1;
-    set(out, pops ? FB_STEP_POP : FB_STEP_PUSH, pops ? whole(f, 0) : -1,
-        pops ? -1 : whole(f, 0), words);
+    fb_step_set(out, pops ? FB_STEP_POP : FB_STEP_PUSH, pops ? whole(f, 0) : -1,
+                pops ? -1 : whole(f, 0), words);
 }
 
 static void enter(const struct form *f, struct fb_step *out)
 {
     int64_t size, nesting;
     if (immediate(f, 0, &size) && immediate(f, 1, &nesting) && nesting == 0)
-        set(out, FB_STEP_ENTER, -1, -1, size);
+        fb_step_set(out, FB_STEP_ENTER, -1, -1, size);
 }
 
 /* Calls of the system come back; other traps do not. */
@@ -131,7 +123,8 @@ static void flow(const struct form *f, const struct fb_insn *insn, struct fb_ste
         break;
     case FB_FLOW_RETURN:
         (void)immediate(f, 0, &n);
-        set(out, f->cs->id == X86_INS_RET ? FB_STEP_RETURN : FB_STEP_END, -1, -1, n & 0xFFFF);
+        fb_step_set(out, f->cs->id == X86_INS_RET ? FB_STEP_RETURN : FB_STEP_END, -1, -1,
+                    n & 0xFFFF);
         break;
     case FB_FLOW_TRAP:
         out->kind = returns(f) ? FB_STEP_OTHER : FB_STEP_END;

@@ -81,7 +81,7 @@ static bool is_file(const char *name)
 {
     static const char *const others[] = {"/dev/", "/memfd:", "/SYSV", "/anon_hugepage"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        if (name != NULL && strncmp(name, others[i], strlen(others[i])) == 0)
+        if (name != NULL && fb_starts(name, others[i]))
             return false;
     return name != NULL && name[0] == '/';
 }

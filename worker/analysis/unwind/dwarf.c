@@ -78,7 +78,7 @@ static bool value_of(const struct step *s, const struct fb_cfa_rule *rule, uint6
     uint64_t at = in_word(s->w, s->cfa + (uint64_t)rule->offset);
     switch (rule->how) {
     case FB_CFA_OFFSET:
-        return fb_dwarf_load(s->w, at, word, out);
+        return fb_process_read(s->w, at, word, out);
     case FB_CFA_VAL_OFFSET:
         *out = at;
         return true;
@@ -86,7 +86,7 @@ static bool value_of(const struct step *s, const struct fb_cfa_rule *rule, uint6
         return of_register(s, rule, out);
     case FB_CFA_EXPRESSION:
         return fb_dwarf_evaluate(&s->frame, rule->expression, &s->cfa, &at) &&
-               fb_dwarf_load(s->w, at, word, out);
+               fb_process_read(s->w, at, word, out);
     case FB_CFA_VAL_EXPRESSION:
         return fb_dwarf_evaluate(&s->frame, rule->expression, &s->cfa, out);
     default:

@@ -62,7 +62,5 @@ struct fb_dwarf_frame { // what an expression may ask for
  * @return false: it has none, or asks for what is not known */
 bool fb_dwarf_evaluate(const struct fb_dwarf_frame *frame, struct fb_span expression,
                        const uint64_t *first, uint64_t *out);
-/** `n` bytes <= 8 of the process. @return false: not captured */
-bool fb_dwarf_load(const struct fb_unwinder *w, fb_addr a, size_t n, uint64_t *out);
 /** The index of the register to which DWARF gives `number`; -1: we do not read it. dwarf.c */
 int fb_dwarf_register(const struct fb_system *system, uint64_t number);

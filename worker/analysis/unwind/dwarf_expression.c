@@ -94,17 +94,11 @@ static int64_t as_signed(const struct evaluation *e, uint64_t v)
     return e->word == sizeof(uint32_t) ? (int32_t)v : (int64_t)v;
 }
 
-bool fb_dwarf_load(const struct fb_unwinder *w, fb_addr a, size_t n, uint64_t *out)
-{
-    return (n == w->names->word && fb_stack_word(w, a, out)) ||
-           fb_memory_read(&w->env->dump->memory, a, n, out);
-}
-
 static void load(struct evaluation *e, size_t n)
 {
     uint64_t v = 0;
     fb_addr a = pop(e);
-    if (n == 0 || n > e->word || !fb_dwarf_load(e->f->w, a, n, &v))
+    if (n == 0 || n > e->word || !fb_process_read(e->f->w, a, n, &v))
         e->bad = true;
     push(e, v);
 }

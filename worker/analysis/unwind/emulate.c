@@ -473,7 +473,7 @@ struct fb_emulation *fb_emulate_open(const struct fb_unwinder *w)
     e->ip = w->names->ip;
     e->sp = w->names->sp;
     e->bp = w->names->fp;
-    e->lr = system->arch == FB_ARM64 ? FB_LR64 : -1;
+    e->lr = w->names->lr;
     e->callee_saved = fb_ladder_for(system->arch, system->os)->callee_saved;
     return e;
 }

@@ -169,3 +169,9 @@ bool fb_stack_word(const struct fb_unwinder *w, fb_addr a, uint64_t *out)
     *out = word;
     return true;
 }
+
+bool fb_process_read(const struct fb_unwinder *w, fb_addr a, size_t n, uint64_t *out)
+{
+    return (n == w->names->word && fb_stack_word(w, a, out)) ||
+           fb_memory_read(&w->env->dump->memory, a, n, out);
+}

@@ -113,15 +113,15 @@ enum { CALL_X86 = 1, CALL_THUMB = 2, CALL_ARM64 = 4 };
 
 /* The first row that fits. */
 static const struct fb_ladder ladders[] = {
-    {FB_X86,   FB_WINDOWS,    CALL_X86,   false, SAVED_X86,   x86_windows  },
-    {FB_X86,   FB_OS_UNKNOWN, CALL_X86,   false, SAVED_X86,   intel        },
-    {FB_AMD64, FB_WINDOWS,    CALL_X86,   false, SAVED_WIN64, amd64_windows},
-    {FB_AMD64, FB_MACOS,      CALL_X86,   false, SAVED_SYSV,  amd64_macos  },
-    {FB_AMD64, FB_OS_UNKNOWN, CALL_X86,   false, SAVED_SYSV,  intel        },
-    {FB_ARM64, FB_WINDOWS,    CALL_ARM64, true,  SAVED_ARM64, arm64_windows},
-    {FB_ARM64, FB_OS_UNKNOWN, CALL_ARM64, true,  SAVED_ARM64, arm64        },
-    {FB_ARM,   FB_IOS,        CALL_THUMB, true,  SAVED_ARM,   arm_ios      },
-    {FB_ARM,   FB_OS_UNKNOWN, CALL_THUMB, true,  SAVED_ARM,   arm          },
+    {FB_X86,   FB_WINDOWS,    CALL_X86,   SAVED_X86,   x86_windows  },
+    {FB_X86,   FB_OS_UNKNOWN, CALL_X86,   SAVED_X86,   intel        },
+    {FB_AMD64, FB_WINDOWS,    CALL_X86,   SAVED_WIN64, amd64_windows},
+    {FB_AMD64, FB_MACOS,      CALL_X86,   SAVED_SYSV,  amd64_macos  },
+    {FB_AMD64, FB_OS_UNKNOWN, CALL_X86,   SAVED_SYSV,  intel        },
+    {FB_ARM64, FB_WINDOWS,    CALL_ARM64, SAVED_ARM64, arm64_windows},
+    {FB_ARM64, FB_OS_UNKNOWN, CALL_ARM64, SAVED_ARM64, arm64        },
+    {FB_ARM,   FB_IOS,        CALL_THUMB, SAVED_ARM,   arm_ios      },
+    {FB_ARM,   FB_OS_UNKNOWN, CALL_THUMB, SAVED_ARM,   arm          },
 };
 
 const struct fb_ladder *fb_ladder_for(enum fb_arch arch, enum fb_os os)

@@ -88,7 +88,6 @@ struct fb_ladder {
     enum fb_arch arch;
     enum fb_os os;                    // FB_OS_UNKNOWN: any
     unsigned call;                    // bytes that lead from a return address into the call
-    bool link_register;               // a call does not touch the stack: sp may stay
     uint64_t callee_saved;            // registers by bit
     const struct fb_rung *const rung; // up to the one without a method
 };
@@ -165,4 +164,7 @@ bool fb_other_function(const struct fb_unwinder *w, fb_addr a, fb_addr b);
 fb_addr fb_code_address(const struct fb_unwinder *w, uint64_t word);
 /** One word of the stack. @return false: not captured */
 bool fb_stack_word(const struct fb_unwinder *w, fb_addr a, uint64_t *out);
+/** `n` <= 8 bytes of the stack, or of whatever else the dump holds. @return false: not
+ * captured */
+bool fb_process_read(const struct fb_unwinder *w, fb_addr a, size_t n, uint64_t *out);
 bool fb_in_stack(const struct fb_unwinder *w, fb_addr a);

@@ -29,7 +29,7 @@ static bool from_stack(const struct fb_unwinder *w, const struct fb_frame *calle
 static bool link_register(const struct fb_unwinder *w, const struct fb_frame *callee,
                           uint64_t *out)
 {
-    int lr = w->env->dump->system.arch == FB_ARM64 ? FB_LR64 : FB_LR32;
+    int lr = w->names->lr;
     if (!fb_reg_known(&callee->regs, lr) ||
         fb_return_evidence(w, callee->regs.v[lr]) < FB_EVIDENCE_LIKELY)
         return false;

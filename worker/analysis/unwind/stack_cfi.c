@@ -87,7 +87,7 @@ static bool get(void *self, struct fb_span name, uint64_t *out)
 static bool load(void *self, uint64_t at, uint64_t *out)
 {
     const struct state *s = self;
-    return fb_record_word(s->w, at, out);
+    return fb_process_read(s->w, at, s->w->names->word, out);
 }
 
 static bool work_out(struct state *s, struct fb_span expression, uint64_t *out)
@@ -99,10 +99,10 @@ static bool work_out(struct state *s, struct fb_span expression, uint64_t *out)
 /* Files for machines with a link register may leave .ra out. */
 static bool return_address(struct state *s, const struct rules *rules, uint64_t *out)
 {
-    int lr = s->w->env->dump->system.arch == FB_ARM64 ? FB_LR64 : FB_LR32;
+    int lr = s->w->names->lr;
     if (rules->v[RA].p != NULL)
         return work_out(s, rules->v[RA], out);
-    if (!fb_record_has_link(s->w) || !fb_reg_known(s->callee, lr))
+    if (!fb_reg_known(s->callee, lr))
         return false;
     *out = s->callee->v[lr];
     return true;

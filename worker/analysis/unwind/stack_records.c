@@ -41,19 +41,7 @@ int fb_record_register(const struct fb_unwinder *w, struct fb_span name)
     return -1;
 }
 
-bool fb_record_word(const struct fb_unwinder *w, fb_addr a, uint64_t *out)
-{
-    return fb_stack_word(w, a, out) ||
-           fb_memory_read(&w->env->dump->memory, a, w->names->word, out);
-}
-
 uint64_t fb_record_mask(const struct fb_unwinder *w)
 {
     return w->names->word == sizeof(uint32_t) ? UINT32_MAX : UINT64_MAX;
-}
-
-bool fb_record_has_link(const struct fb_unwinder *w)
-{
-    enum fb_arch arch = w->env->dump->system.arch;
-    return arch == FB_ARM || arch == FB_ARM64;
 }

@@ -11,9 +11,5 @@ const struct fb_symfile *fb_record_symfile(const struct fb_unwinder *w, fb_addr 
                                            uint64_t *rva);
 /** The register that a record calls so, with or without `$`. @return -1: none */
 int fb_record_register(const struct fb_unwinder *w, struct fb_span name);
-/** One word, of the stack or of whatever else the dump holds. @return false: not captured */
-bool fb_record_word(const struct fb_unwinder *w, fb_addr a, uint64_t *out);
 /** The bits of a word. */
 uint64_t fb_record_mask(const struct fb_unwinder *w);
-/** Whether calls leave the return address in a register. */
-bool fb_record_has_link(const struct fb_unwinder *w);

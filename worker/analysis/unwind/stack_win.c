@@ -61,7 +61,7 @@ static bool set(void *self, struct fb_span name, uint64_t value)
 static bool load(void *self, uint64_t at, uint64_t *out)
 {
     const struct program *p = self;
-    return fb_record_word(p->w, at, out);
+    return fb_process_read(p->w, at, WORD, out);
 }
 
 /* --- the frame ---------------------------------------------------------------------- */

@@ -88,8 +88,7 @@ static bool passes(const struct walk *walk, const struct fb_frame *callee,
 {
     const struct fb_unwinder *w = &walk->w;
     fb_addr ip = fb_reg_ip(&caller->regs), sp = fb_reg_sp(&caller->regs);
-    bool stays = sp == callee->sp && walk->ladder->link_register && callee->exact &&
-                 ip != callee->resume;
+    bool stays = sp == callee->sp && w->names->lr >= 0 && callee->exact && ip != callee->resume;
     bool held = fb_in_stack(w, sp) || sp == w->stack_start + w->stack.n || stays;
     bool rises = (sp > callee->sp || stays) && held;
     bool crosses = caller->other_stack && walk->stacks < STACKS_MAX;
