@@ -41,9 +41,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         o->desk->input.product = arg;
         return 0;
     case 's':
-        if (o->desk->n_symbol_dirs == FB_DESK_SYMBOL_DIRS_MAX)
-            argp_error(state, "more than %d symbol folders", FB_DESK_SYMBOL_DIRS_MAX);
-        o->desk->symbol_dirs[o->desk->n_symbol_dirs++] = arg;
+        fb_desk_add_symbols(&o->desk->symbols, arg, state);
         return 0;
     case 'c':
         if (strcmp(arg, "always") != 0 && strcmp(arg, "never") != 0 && strcmp(arg, "auto") != 0)

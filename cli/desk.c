@@ -6,6 +6,7 @@
 #include "kernel/kernel.h"
 #include "symbol_dirs.h"
 
+#include <argp.h>
 #include <errno.h>
 #include <fts.h>
 #include <string.h>
@@ -94,11 +95,18 @@ static void close_symbols(const struct fb_desk *desk, struct fb_symbol_dirs *sym
     fb_symbol_dirs_close(symbols);
 }
 
+void fb_desk_add_symbols(struct fb_desk_symbols *symbols, const char *dir,
+                         struct argp_state *state)
+{
+    if (symbols->n == FB_DESK_SYMBOL_DIRS_MAX)
+        argp_error(state, "more than %d symbol folders", FB_DESK_SYMBOL_DIRS_MAX);
+    symbols->dirs[symbols->n++] = dir;
+}
+
 void fb_desk_run(struct fb_desk *desk, char **files, int n)
 {
     struct fb_symbol_dirs *symbols =
-        desk->n_symbol_dirs > 0 ? fb_symbol_dirs_open(desk->symbol_dirs, desk->n_symbol_dirs)
-                                : NULL;
+        desk->symbols.n > 0 ? fb_symbol_dirs_open(desk->symbols.dirs, desk->symbols.n) : NULL;
     desk->input.symbols = symbols != NULL ? fb_symbol_dirs_table(symbols) : NULL;
     fb_analyze_open(&desk->input);
     for (int i = 0; i < n; i++) {

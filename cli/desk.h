@@ -9,10 +9,14 @@
 #include "analyze.h"
 
 enum { FB_DESK_SYMBOL_DIRS_MAX = 64 };
+struct fb_desk_symbols { // the folders that --symbols named
+    const char *dirs[FB_DESK_SYMBOL_DIRS_MAX];
+    size_t n;
+};
+struct argp_state;
 struct fb_desk {
     const char *command; // for messages
-    const char *symbol_dirs[FB_DESK_SYMBOL_DIRS_MAX];
-    size_t n_symbol_dirs;
+    struct fb_desk_symbols symbols;
     /* Called once per analysed dump. @return false: there was no memory for it */
     bool (*each)(struct fb_desk *desk, struct fb_analysis *a, struct fb_arena *arena);
     void *owner; // for `each`
@@ -22,6 +26,9 @@ struct fb_desk {
     bool failed;
 };
 
+/** One more folder; ends the program with an error of `state` when there are too many. */
+void fb_desk_add_symbols(struct fb_desk_symbols *symbols, const char *dir,
+                         struct argp_state *state);
 /** Go through all of `files`; they may be written to. */
 void fb_desk_run(struct fb_desk *desk, char **files, int n);
 /** Push out what was printed. @return exit code */

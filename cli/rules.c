@@ -40,7 +40,6 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 {
     struct call *call = state->input;
     struct fb_rules_options *o = &call->options;
-    enum { DIRS = sizeof o->symbol_dirs / sizeof *o->symbol_dirs };
     switch (key) {
     case 'j':
         o->json = true;
@@ -51,9 +50,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
         o->set = arg;
         return 0;
     case 's':
-        if (o->n_symbol_dirs == DIRS)
-            argp_error(state, "more than %d symbol folders", DIRS);
-        o->symbol_dirs[o->n_symbol_dirs++] = arg;
+        fb_desk_add_symbols(&o->symbols, arg, state);
         return 0;
     case ARGP_KEY_ARGS:
         call->arguments = state->argv + state->next;

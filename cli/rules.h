@@ -6,8 +6,7 @@
 struct fb_rules_options {
     bool json;
     const char *set; // "fb1", "msec16"; NULL: both
-    const char *symbol_dirs[FB_DESK_SYMBOL_DIRS_MAX];
-    size_t n_symbol_dirs;
+    struct fb_desk_symbols symbols;
 };
 
 /* Both rule sets by name. */

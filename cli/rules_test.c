@@ -114,9 +114,8 @@ static bool test(struct fb_desk *desk, struct fb_analysis *a, struct fb_arena *a
 int fb_rules_test(const struct fb_rules_options *options, int n, char **arguments)
 {
     struct fb_rules_options own = *options;
-    struct fb_desk desk = {.command = "rules", .each = test, .owner = &own};
-    memcpy(desk.symbol_dirs, own.symbol_dirs, sizeof own.symbol_dirs);
-    desk.n_symbol_dirs = own.n_symbol_dirs;
+    struct fb_desk desk = {
+        .command = "rules", .each = test, .owner = &own, .symbols = own.symbols};
     fb_desk_run(&desk, arguments, n);
     return fb_desk_close(&desk);
 }
