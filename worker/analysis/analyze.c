@@ -121,7 +121,10 @@ struct fb_err fb_analyze(const struct fb_analyze_input *in, struct fb_arena *are
         return err;
     enum fb_arch arch = a->dump.system.arch;
     struct fb_work work = fb_work_for_a_dump();
+    struct fb_places places;
+    fb_places_open(&a->dump, &places);
     struct fb_walk_env env = {.dump = &a->dump,
+                              .places = &places,
                               .symbols = in->symbols,
                               .capstone = arch < FB_ARCH_OTHER ? in->capstone[arch] : 0,
                               .work = &work,

@@ -13,19 +13,12 @@ enum {
     KERNEL_BIT = 55
 };
 
-const struct fb_module *fb_code_module(const struct fb_unwinder *w, fb_addr a)
-{
-    if (a < w->code_start || a >= w->code_end)
-        return NULL;
-    return fb_module_at(&w->env->dump->modules, a);
-}
-
 bool fb_may_execute(const struct fb_unwinder *w, fb_addr a)
 {
-    const struct fb_page *page = fb_page_at(&w->env->dump->pages, a);
-    if (page != NULL)
-        return (page->access & FB_PAGE_EXECUTE) != 0;
-    return fb_code_module(w, a) != NULL;
+    const struct fb_place *place = fb_place_at(w->places, a);
+    if (place->page != NULL)
+        return (place->page->access & FB_PAGE_EXECUTE) != 0;
+    return place->module != NULL;
 }
 
 fb_addr fb_code_address(const struct fb_unwinder *w, uint64_t word)
@@ -37,7 +30,7 @@ fb_addr fb_code_address(const struct fb_unwinder *w, uint64_t word)
         return word;
     fb_addr plain =
         (word >> KERNEL_BIT & 1) != 0 ? word | w->not_address : word & ~w->not_address;
-    return fb_code_module(w, plain) != NULL ? plain : word;
+    return plain != word && fb_code_module(w, plain) != NULL ? plain : word;
 }
 
 static bool begins(const char *path, const char *lower)
@@ -127,8 +120,9 @@ enum fb_evidence fb_return_evidence(const struct fb_unwinder *w, uint64_t word)
     fb_addr a = fb_code_address(w, word);
     if (a < FB_LOWEST_CODE)
         return FB_EVIDENCE_NONE;
-    const struct fb_module *module = fb_code_module(w, a);
-    const struct fb_page *page = fb_page_at(&dump->pages, a);
+    const struct fb_place *place = fb_place_at(w->places, a);
+    const struct fb_module *module = place->module;
+    const struct fb_page *page = place->page;
     if (page != NULL ? (page->access & FB_PAGE_EXECUTE) == 0
                      : module == NULL && dump->pages.source != FB_PAGES_NONE)
         return FB_EVIDENCE_NONE;
@@ -152,21 +146,26 @@ struct fb_regs fb_regs_in_call(const struct fb_unwinder *w, const struct fb_fram
     return regs;
 }
 
-bool fb_in_stack(const struct fb_unwinder *w, fb_addr a)
+static uint64_t number(const uint8_t *p, size_t size, bool big)
 {
-    return a >= w->stack_start && a - w->stack_start < w->stack.n;
+    uint32_t narrow;
+    uint64_t wide;
+    if (size == sizeof narrow) {
+        memcpy(&narrow, p, sizeof narrow);
+        return big ? be32toh(narrow) : le32toh(narrow);
+    }
+    memcpy(&wide, p, sizeof wide);
+    return big ? be64toh(wide) : le64toh(wide);
 }
 
+/* Without a reader, whose errors nobody would hear: a scan asks this of every word. */
 bool fb_stack_word(const struct fb_unwinder *w, fb_addr a, uint64_t *out)
 {
-    if (!fb_in_stack(w, a))
+    size_t word = w->names->word;
+    uint64_t at = a - w->stack_start;
+    if (at >= w->stack.n || w->stack.n - at < word)
         return false;
-    struct fb_reader r = {.in = fb_span_sub(w->stack, a - w->stack_start, w->names->word),
-                          .big = w->env->dump->memory.big};
-    uint64_t word = fb_read_le(&r, w->names->word);
-    if (fb_failed(r.err))
-        return false;
-    *out = word;
+    *out = number(w->stack.p + at, word, w->env->dump->memory.big);
     return true;
 }
 

@@ -125,9 +125,16 @@ bool fb_code_nearest(const struct fb_unwinder *w, const struct fb_module *module
     return known->functions != NULL && fb_image_function(known->functions, rva, arena, out);
 }
 
+/* Of a minidump's code, mostly nothing is held. */
+static struct fb_span held(const struct fb_unwinder *w, fb_addr a, size_t max)
+{
+    return fb_place_at(w->places, a)->held ? fb_memory_at(&w->env->dump->memory, a, max)
+                                           : (struct fb_span){0};
+}
+
 struct fb_span fb_code_bytes(const struct fb_unwinder *w, fb_addr a, size_t max)
 {
-    struct fb_span there = fb_memory_at(&w->env->dump->memory, a, max);
+    struct fb_span there = held(w, a, max);
     if (there.n == max)
         return there;
     const struct fb_module *module = fb_code_module(w, a);
@@ -145,7 +152,7 @@ struct fb_span fb_code_viewed(const struct fb_unwinder *w, struct fb_code_view *
     uint64_t at = a - view->at;
     if (at < view->bytes.n && view->bytes.n - at >= max)
         return (struct fb_span){view->bytes.p + at, max, view->bytes.off + at};
-    struct fb_span there = fb_memory_at(&w->env->dump->memory, a, AHEAD);
+    struct fb_span there = held(w, a, AHEAD);
     if (there.n < max)
         there = fb_code_bytes(w, a, there.n == 0 ? AHEAD : max);
     *view = (struct fb_code_view){a, there};

@@ -15,8 +15,8 @@ struct fb_unwinder { // what stays the same during one walk
     const struct fb_reg_names *names;
     struct fb_span stack; // the captured bytes of the stack
     fb_addr stack_start;
-    fb_addr code_start, code_end; // of all modules: a cheap first answer
-    size_t *instructions;         // that code.c may still decode
+    struct fb_places *places; // of the dump
+    size_t *instructions;     // that code.c may still decode
     const struct fb_frame
         *younger;         // the callee of the frame whose caller is looked for, or NULL
     uint64_t not_address; // bits that a pointer may carry besides its address
@@ -32,7 +32,8 @@ struct fb_caller {
 };
 
 /** Propose a caller of `callee`: at least ip and sp of `caller`, which begins without a known
- * register. An ip below FB_LOWEST_CODE says that the stack ends here. @return false: no idea */
+ * register. An ip below FB_LOWEST_CODE says that the stack ends here. @return false: no idea;
+ * `caller` may then hold anything */
 typedef bool fb_unwind_fn(const struct fb_unwinder *w, const struct fb_frame *callee,
                           struct fb_caller *caller);
 fb_unwind_fn fb_unwind_bad_call, fb_unwind_leaf, fb_unwind_lr;   // leaf.c
@@ -144,7 +145,11 @@ bool fb_code_nearest(const struct fb_unwinder *w, const struct fb_module *module
 bool fb_code_own_name(const struct fb_unwinder *w, const struct fb_module *module, uint64_t rva,
                       struct fb_arena *arena, struct fb_symbol *out); // own_name.c
 /** The module that holds `a`, NULL when none does. */
-const struct fb_module *fb_code_module(const struct fb_unwinder *w, fb_addr a);
+static inline const struct fb_module *fb_code_module(const struct fb_unwinder *w, fb_addr a)
+{
+    bool may = a >= w->places->code_start && a < w->places->code_end;
+    return may ? fb_place_at(w->places, a)->module : NULL;
+}
 /** Whether a module (NULL: none) belongs to the system, by where it was loaded from. */
 bool fb_of_system(const struct fb_module *module);
 /** The call before a return address. */
@@ -162,9 +167,12 @@ bool fb_function_entry(const struct fb_unwinder *w, fb_addr a, fb_addr *out);
 bool fb_other_function(const struct fb_unwinder *w, fb_addr a, fb_addr b);
 /** A code pointer without authentication, tag and Thumb bits. */
 fb_addr fb_code_address(const struct fb_unwinder *w, uint64_t word);
+static inline bool fb_in_stack(const struct fb_unwinder *w, fb_addr a)
+{
+    return a - w->stack_start < w->stack.n;
+}
 /** One word of the stack. @return false: not captured */
 bool fb_stack_word(const struct fb_unwinder *w, fb_addr a, uint64_t *out);
 /** `n` <= 8 bytes of the stack, or of whatever else the dump holds. @return false: not
  * captured */
 bool fb_process_read(const struct fb_unwinder *w, fb_addr a, size_t n, uint64_t *out);
-bool fb_in_stack(const struct fb_unwinder *w, fb_addr a);

@@ -57,16 +57,13 @@ static void find_stack(struct fb_unwinder *w, const struct fb_thread *thread, fb
 
 static struct fb_unwinder unwinder(const struct fb_walk_env *env,
                                    const struct fb_thread *thread, const struct fb_regs *regs,
-                                   struct fb_arena *arena)
+                                   struct fb_places *places, struct fb_arena *arena)
 {
-    const struct fb_modules *modules = &env->dump->modules;
-    struct fb_unwinder w = {
-        .env = env, .arena = arena, .names = fb_reg_names(env->dump->system.arch)};
-    w.code_start = modules->n != 0 ? modules->v[0].base : 0;
-    for (size_t i = 0; i < modules->n; i++)
-        if (modules->v[i].end > w.code_end)
-            w.code_end = modules->v[i].end;
-    w.not_address = beyond_address(env->dump, w.code_end);
+    struct fb_unwinder w = {.env = env,
+                            .arena = arena,
+                            .names = fb_reg_names(env->dump->system.arch),
+                            .places = places};
+    w.not_address = beyond_address(env->dump, places->code_end);
     find_stack(&w, thread, fb_reg_sp(regs));
     return w;
 }
@@ -110,11 +107,11 @@ static void keep_saved(const struct fb_ladder *ladder, const struct fb_reg_names
                      UINT64_C(1) << names->sp | (names->fp >= 0 ? UINT64_C(1) << names->fp : 0);
 }
 
-static struct fb_frame frame_of(const struct walk *walk, const struct fb_rung *rung,
-                                const struct fb_regs *regs, bool exact)
+static void make_frame(const struct walk *walk, const struct fb_rung *rung,
+                       const struct fb_regs *regs, bool exact, struct fb_frame *out)
 {
     fb_addr ip = fb_reg_ip(regs);
-    return (struct fb_frame){
+    *out = (struct fb_frame){
         .resume = ip,
         .lookup = exact ? fb_code_address(&walk->w, ip) : ip - walk->ladder->call,
         .sp = fb_reg_sp(regs),
@@ -170,35 +167,41 @@ static void remember_place(const struct walk *walk, const struct fb_frame *calle
                            struct proposal *p)
 {
     fb_addr sp = fb_reg_sp(&caller->regs);
-    if (p->reckoned || rung->trust < FB_TRUST_CFI || sp <= callee->sp ||
+    if (!walk->shadow.open || p->reckoned || rung->trust < FB_TRUST_CFI || sp <= callee->sp ||
         !fb_in_stack(&walk->w, sp))
         return;
     p->reckoned = true;
     p->place = *caller;
 }
 
-static struct proposal propose(const struct walk *walk, const struct fb_frame *callee)
+/* Nothing is known of it. The registers' values need not be zeroed for that. */
+static void forget_caller(enum fb_arch arch, struct fb_caller *caller)
 {
-    struct proposal p = {.stop = NULL};
+    caller->regs.arch = arch;
+    caller->regs.valid = 0;
+    caller->exact = caller->unpopped = caller->other_stack = false;
+    caller->popped = 0;
+}
+
+static void propose(const struct walk *walk, const struct fb_frame *callee, struct proposal *p)
+{
     for (const struct fb_rung *rung = walk->ladder->rung; rung->method != NULL; rung++) {
-        struct fb_caller caller = {.regs.arch = callee->regs.arch};
-        if ((p.stop = spent(walk, rung)) != NULL)
-            return p;
-        if (!rung->unwind(&walk->w, callee, &caller))
+        forget_caller(callee->regs.arch, &p->caller);
+        if ((p->stop = spent(walk, rung)) != NULL)
+            return;
+        if (!rung->unwind(&walk->w, callee, &p->caller))
             continue;
-        remember_place(walk, callee, rung, &caller, &p);
-        if (fb_reg_ip(&caller.regs) < FB_LOWEST_CODE) {
-            p.stop = "end of the stack";
-            return p;
+        remember_place(walk, callee, rung, &p->caller, p);
+        if (fb_reg_ip(&p->caller.regs) < FB_LOWEST_CODE) {
+            p->stop = "end of the stack";
+            return;
         }
-        if (passes(walk, callee, &caller)) {
-            p.by = rung;
-            p.caller = caller;
-            return p;
+        if (passes(walk, callee, &p->caller)) {
+            p->by = rung;
+            return;
         }
     }
-    p.stop = no_method(&walk->w, callee);
-    return p;
+    p->stop = no_method(&walk->w, callee);
 }
 
 /* The shadow stack has the last word. What it says in place of a method that reckons, means
@@ -221,7 +224,10 @@ static void hear_witness(struct walk *walk, const struct fb_frame *callee, struc
 /* The caller of `callee`. @return NULL: found; else why not */
 static const char *step(struct walk *walk, const struct fb_frame *callee, struct fb_frame *out)
 {
-    struct proposal p = propose(walk, callee);
+    struct proposal p;
+    p.by = NULL;
+    p.reckoned = false;
+    propose(walk, callee, &p);
     if (walk->shadow.open)
         hear_witness(walk, callee, &p);
     if (p.by == NULL)
@@ -230,7 +236,7 @@ static const char *step(struct walk *walk, const struct fb_frame *callee, struct
         keep_saved(walk->ladder, walk->w.names, &p.caller.regs);
     if (p.caller.other_stack)
         change_stack(walk, &p.caller.regs);
-    *out = frame_of(walk, p.by, &p.caller.regs, p.caller.exact);
+    make_frame(walk, p.by, &p.caller.regs, p.caller.exact, out);
     out->popped = p.caller.popped;
     out->unpopped = p.caller.unpopped;
     count(walk, p.by, out);
@@ -334,7 +340,7 @@ static void find_frames(struct walk *walk, const struct fb_regs *regs, struct fb
     static const struct fb_rung context = {"context", FB_TRUST_CONTEXT, NULL};
     size_t n = 0;
     const char *stop = NULL;
-    v[n++] = frame_of(walk, &context, regs, true);
+    make_frame(walk, &context, regs, true, &v[n++]);
     while (stop == NULL && n < cap && fb_work_take(walk->w.env->work, FB_WORK_FRAMES, 1)) {
         walk->w.younger = n > 1 ? &v[n - 2] : NULL;
         if ((stop = step(walk, &v[n - 1], &v[n])) == NULL)
@@ -357,7 +363,10 @@ struct fb_err fb_walk(const struct fb_walk_env *env, const struct fb_thread *thr
     struct fb_frame *v = room_for_frames(arena, &cap);
     if (v == NULL)
         return FB_FAIL(LIMIT, "no room for the frames of a thread", 0);
-    walk.w = unwinder(env, thread, regs, arena);
+    struct fb_places own;
+    if (env->places == NULL)
+        fb_places_open(env->dump, &own);
+    walk.w = unwinder(env, thread, regs, env->places != NULL ? env->places : &own, arena);
     fb_shadow_open(&walk.w, thread, regs == &thread->regs, &walk.shadow);
     size_t allowed = walk.instructions = allowance(env);
     walk.w.instructions = &walk.instructions;

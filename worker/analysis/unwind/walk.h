@@ -7,6 +7,7 @@
 #pragma once
 #include "analysis.h"
 #include "symbols/symbols.h"
+#include "unwind/places.h"
 #include "unwind/work.h"
 
 struct fb_images; // images.c
@@ -20,6 +21,7 @@ struct fb_walk_env {
     struct fb_work *work; // that all walks together may do; NULL: each has limits of its own
     struct fb_images *images; // of the dump's modules, found when first needed; NULL: none
     struct fb_notes *notes;   // of what is odd in them; NULL: nobody listens
+    struct fb_places *places; // that all walks together have looked up; NULL: each for itself
 };
 
 /** Room for what is found of the images of the dump's modules; part of it is borrowed from the

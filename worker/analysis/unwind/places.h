@@ -1,0 +1,40 @@
+/*
+ * worker/analysis/unwind/places.h -- what the dump knows of an address, remembered: which
+ * module holds it, what its pages are, and whether its bytes may be at hand.
+ *
+ * A walk asks this of every word of the stacks, mostly of the same few places again and again.
+ * The answer holds for all addresses around that lie between the same bounds, so that it is
+ * kept with them, one answer for each part of the address space, and shared by all walks.
+ */
+#pragma once
+#include "dump.h"
+
+enum {
+    FB_PLACES = 128,   // answers that are kept,
+    FB_PLACE_BITS = 16 // one for addresses that share all but these lowest bits
+};
+struct fb_place {
+    fb_addr from; // size 0: nothing is known yet
+    uint64_t size;
+    const struct fb_module *module; // NULL: none
+    const struct fb_page *page;     // NULL: unknown
+    bool held;                      // some byte may be at hand; false: none is
+};
+struct fb_places {
+    const struct fb_dump *dump;
+    fb_addr code_start, code_end; // of all modules: a cheap first answer
+    struct fb_place v[FB_PLACES];
+};
+
+/** Begin, when the dump has been read; from then on it must stay as it is. */
+void fb_places_open(const struct fb_dump *dump, struct fb_places *out);
+/** Look it up in the dump's own lists. */
+const struct fb_place *fb_place_find(const struct fb_places *places, fb_addr a,
+                                     struct fb_place *out);
+
+/** What is known of `a`; to be read before the next one is asked for. */
+static inline const struct fb_place *fb_place_at(struct fb_places *places, fb_addr a)
+{
+    struct fb_place *place = &places->v[(a >> FB_PLACE_BITS) % FB_PLACES];
+    return a - place->from < place->size ? place : fb_place_find(places, a, place);
+}
