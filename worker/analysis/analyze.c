@@ -12,6 +12,7 @@
 #include "exploitability/exploitability.h"
 #include "kernel/kernel.h"
 #include "minidump/minidump.h"
+#include "unwind/steps.h"
 #include "unwind/walk.h"
 
 enum { THREADS_WALKED_MAX = 512 };
@@ -122,9 +123,12 @@ struct fb_err fb_analyze(const struct fb_analyze_input *in, struct fb_arena *are
     enum fb_arch arch = a->dump.system.arch;
     struct fb_work work = fb_work_for_a_dump();
     struct fb_places places;
+    struct fb_steps steps;
+    memset(&steps, 0, offsetof(struct fb_steps, v));
     fb_places_open(&a->dump, &places);
     struct fb_walk_env env = {.dump = &a->dump,
                               .places = &places,
+                              .steps = &steps,
                               .symbols = in->symbols,
                               .capstone = arch < FB_ARCH_OTHER ? in->capstone[arch] : 0,
                               .work = &work,

@@ -356,8 +356,9 @@ const struct fb_module *fb_module_around(const struct fb_modules *modules, fb_ad
                                          struct fb_bounds *bounds);
 const struct fb_page *fb_page_around(const struct fb_pages *pages, fb_addr a,
                                      struct fb_bounds *bounds);
-/** Whether the dump may hold the byte at `a`, likewise. @return false: it does not */
-bool fb_memory_around(const struct fb_memory *memory, fb_addr a, struct fb_bounds *bounds);
+/** The one region that holds `a`; NULL: none does, or `*several`, or nobody has counted them. */
+const struct fb_region *fb_memory_around(const struct fb_memory *memory, fb_addr a,
+                                         struct fb_bounds *bounds, bool *several);
 /** The bytes from `a` on, as many as one region holds of `max`; empty when none holds `a`. */
 struct fb_span fb_memory_at(const struct fb_memory *memory, fb_addr a, size_t max);
 /** Read `n` <= 8 bytes as a number in the dump's byte order, across adjacent regions.

@@ -92,25 +92,28 @@ const struct fb_page *fb_page_at(const struct fb_pages *pages, fb_addr a)
     return fb_page_around(pages, a, &any);
 }
 
-bool fb_memory_around(const struct fb_memory *memory, fb_addr a, struct fb_bounds *bounds)
+const struct fb_region *fb_memory_around(const struct fb_memory *memory, fb_addr a,
+                                         struct fb_bounds *bounds, bool *several)
 {
-    const struct fb_region *v = memory->v;
+    const struct fb_region *v = memory->v, *found = NULL;
     size_t i = count_up_to(v, memory->n, sizeof *v, a), last = i;
     if (i < memory->n)
         not_above(bounds, v[i].start - 1);
+    *several = false;
     for (; i > 0 && a - v[i - 1].start < memory->longest; i--) {
-        fb_addr start = v[i - 1].start;
-        uint64_t size = v[i - 1].bytes.n;
-        if (last - i == STEPS_BACK_MAX || a - start < size) {
-            not_below(bounds, start);
-            not_above(bounds, a - start < size ? start + (size - 1) : a);
-            return true;
-        }
-        not_below(bounds, start + size);
+        const struct fb_region *region = &v[i - 1];
+        bool holds = a - region->start < region->bytes.n;
+        *several |= (holds && found != NULL) || last - i == STEPS_BACK_MAX;
+        if (*several)
+            return NULL;
+        not_below(bounds, holds ? region->start : region->start + region->bytes.n);
+        if (holds)
+            not_above(bounds, region->start + (region->bytes.n - 1));
+        found = holds ? region : found;
     }
     if (i > 0)
         not_below(bounds, v[i - 1].start + memory->longest);
-    return false;
+    return found;
 }
 
 struct fb_span fb_memory_at(const struct fb_memory *memory, fb_addr a, size_t max)

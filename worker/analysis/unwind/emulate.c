@@ -7,9 +7,8 @@
  */
 #include "unwind/emulate.h"
 
+#include "unwind/steps.h"
 #include <string.h>
-
-enum { X86_INSN_MAX = 15 };
 
 /* --- registers and words ------------------------------------------------------------ */
 
@@ -192,8 +191,7 @@ static bool decode(struct fb_emulation *e, fb_addr at, struct fb_step *out)
         return false;
     e->left--;
     --*e->w->instructions;
-    struct fb_span code = fb_code_viewed(e->w, &e->view, at, X86_INSN_MAX);
-    return fb_disasm_step(e->w->env->capstone, e->arch, code, at, out);
+    return fb_step_at(e->w, &e->view, at, out);
 }
 
 /* --- calls -------------------------------------------------------------------------- */

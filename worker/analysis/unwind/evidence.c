@@ -21,12 +21,9 @@ bool fb_may_execute(const struct fb_unwinder *w, fb_addr a)
     return place->module != NULL;
 }
 
-fb_addr fb_code_address(const struct fb_unwinder *w, uint64_t word)
+fb_addr fb_code_unsigned(const struct fb_unwinder *w, uint64_t word)
 {
-    enum fb_arch arch = w->env->dump->system.arch;
-    if (arch == FB_ARM)
-        return word & ~UINT64_C(1);
-    if (arch != FB_ARM64 || fb_code_module(w, word) != NULL)
+    if (fb_code_module(w, word) != NULL)
         return word;
     fb_addr plain =
         (word >> KERNEL_BIT & 1) != 0 ? word | w->not_address : word & ~w->not_address;
@@ -116,22 +113,15 @@ static bool symbols_refute(const struct fb_unwinder *w, const struct fb_module *
 
 enum fb_evidence fb_return_evidence(const struct fb_unwinder *w, uint64_t word)
 {
-    const struct fb_dump *dump = w->env->dump;
     fb_addr a = fb_code_address(w, word);
-    if (a < FB_LOWEST_CODE)
+    enum fb_evidence most = fb_place_returns(w->places, a);
+    if (most < FB_EVIDENCE_LIKELY)
+        return most;
+    const struct fb_module *module = fb_place_at(w->places, a)->module;
+    if (module != NULL && w->env->dump->system.os == FB_WINDOWS &&
+        a - module->base < HEADER_SIZE)
         return FB_EVIDENCE_NONE;
-    const struct fb_place *place = fb_place_at(w->places, a);
-    const struct fb_module *module = place->module;
-    const struct fb_page *page = place->page;
-    if (page != NULL ? (page->access & FB_PAGE_EXECUTE) == 0
-                     : module == NULL && dump->pages.source != FB_PAGES_NONE)
-        return FB_EVIDENCE_NONE;
-    if (module == NULL && page == NULL)
-        return FB_EVIDENCE_STRAY;
-    if (module != NULL && dump->system.os == FB_WINDOWS && a - module->base < HEADER_SIZE)
-        return FB_EVIDENCE_NONE;
-    bool thumb = dump->system.arch == FB_ARM;
-    enum fb_call_kind call = fb_call_before(w, thumb ? word : a).kind;
+    enum fb_call_kind call = fb_call_before(w, w->thumb != 0 ? word : a).kind;
     bool proved = call > FB_CALL_NONE;
     if (call == FB_CALL_NONE || (module != NULL && symbols_refute(w, module, a, proved)))
         return FB_EVIDENCE_NONE;
@@ -144,29 +134,6 @@ struct fb_regs fb_regs_in_call(const struct fb_unwinder *w, const struct fb_fram
     if (fb_reg_known(&regs, w->names->sp))
         regs.v[w->names->sp] -= frame->popped;
     return regs;
-}
-
-static uint64_t number(const uint8_t *p, size_t size, bool big)
-{
-    uint32_t narrow;
-    uint64_t wide;
-    if (size == sizeof narrow) {
-        memcpy(&narrow, p, sizeof narrow);
-        return big ? be32toh(narrow) : le32toh(narrow);
-    }
-    memcpy(&wide, p, sizeof wide);
-    return big ? be64toh(wide) : le64toh(wide);
-}
-
-/* Without a reader, whose errors nobody would hear: a scan asks this of every word. */
-bool fb_stack_word(const struct fb_unwinder *w, fb_addr a, uint64_t *out)
-{
-    size_t word = w->names->word;
-    uint64_t at = a - w->stack_start;
-    if (at >= w->stack.n || w->stack.n - at < word)
-        return false;
-    *out = number(w->stack.p + at, word, w->env->dump->memory.big);
-    return true;
 }
 
 bool fb_process_read(const struct fb_unwinder *w, fb_addr a, size_t n, uint64_t *out)

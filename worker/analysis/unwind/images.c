@@ -125,22 +125,29 @@ bool fb_code_nearest(const struct fb_unwinder *w, const struct fb_module *module
     return known->functions != NULL && fb_image_function(known->functions, rva, arena, out);
 }
 
-/* Of a minidump's code, mostly nothing is held. */
-static struct fb_span held(const struct fb_unwinder *w, fb_addr a, size_t max)
+/* What the dump itself holds. */
+static struct fb_span held(const struct fb_unwinder *w, const struct fb_place *place, fb_addr a,
+                           size_t max)
 {
-    return fb_place_at(w->places, a)->held ? fb_memory_at(&w->env->dump->memory, a, max)
-                                           : (struct fb_span){0};
+    if (place->region != NULL)
+        return fb_span_clip(place->region->bytes, a - place->region->start, max);
+    return place->several ? fb_memory_at(&w->env->dump->memory, a, max) : (struct fb_span){0};
 }
 
 struct fb_span fb_code_bytes(const struct fb_unwinder *w, fb_addr a, size_t max)
 {
-    struct fb_span there = held(w, a, max);
+    struct fb_place *place = fb_place_at(w->places, a);
+    if (place->no_code) // as in most modules of a minidump
+        return (struct fb_span){0};
+    struct fb_span there = held(w, place, a, max);
     if (there.n == max)
         return there;
-    const struct fb_module *module = fb_code_module(w, a);
+    const struct fb_module *module = place->module;
     const struct fb_image *image = fb_code_image(w, module);
-    if (image == NULL)
+    if (image == NULL) {
+        place->no_code = place->region == NULL && !place->several;
         return there;
+    }
     struct fb_span in_file = fb_image_at(image, a - module->base, max);
     return in_file.n > there.n ? in_file : there;
 }
@@ -152,7 +159,7 @@ struct fb_span fb_code_viewed(const struct fb_unwinder *w, struct fb_code_view *
     uint64_t at = a - view->at;
     if (at < view->bytes.n && view->bytes.n - at >= max)
         return (struct fb_span){view->bytes.p + at, max, view->bytes.off + at};
-    struct fb_span there = held(w, a, AHEAD);
+    struct fb_span there = held(w, fb_place_at(w->places, a), a, AHEAD);
     if (there.n < max)
         there = fb_code_bytes(w, a, there.n == 0 ? AHEAD : max);
     *view = (struct fb_code_view){a, there};

@@ -11,14 +11,25 @@ void fb_places_open(const struct fb_dump *dump, struct fb_places *out)
             out->code_end = modules->v[i].end;
 }
 
-const struct fb_place *fb_place_find(const struct fb_places *places, fb_addr a,
-                                     struct fb_place *out)
+/* The cheap part of fb_return_evidence. */
+static enum fb_evidence returns_to(const struct fb_dump *dump, const struct fb_place *place)
+{
+    if (place->page == NULL && place->module == NULL && dump->pages.source == FB_PAGES_NONE)
+        return FB_EVIDENCE_STRAY;
+    bool executable = place->page != NULL ? (place->page->access & FB_PAGE_EXECUTE) != 0
+                                          : place->module != NULL;
+    return executable ? FB_EVIDENCE_PROVED : FB_EVIDENCE_NONE;
+}
+
+struct fb_place *fb_place_find(const struct fb_places *places, fb_addr a, struct fb_place *out)
 {
     const struct fb_dump *dump = places->dump;
     struct fb_bounds bounds = FB_EVERYWHERE;
     out->module = fb_module_around(&dump->modules, a, &bounds);
     out->page = fb_page_around(&dump->pages, a, &bounds);
-    out->held = fb_memory_around(&dump->memory, a, &bounds);
+    out->region = fb_memory_around(&dump->memory, a, &bounds, &out->several);
+    out->no_code = false;
+    out->returns = returns_to(dump, out);
     out->from = bounds.first;
     out->size = bounds.last - bounds.first;
     out->size += out->size != UINT64_MAX; // else the very last address is looked up each time

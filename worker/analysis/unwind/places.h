@@ -1,6 +1,6 @@
 /*
  * worker/analysis/unwind/places.h -- what the dump knows of an address, remembered: which
- * module holds it, what its pages are, and whether its bytes may be at hand.
+ * module holds it, what its pages are, and where its bytes are.
  *
  * A walk asks this of every word of the stacks, mostly of the same few places again and again.
  * The answer holds for all addresses around that lie between the same bounds, so that it is
@@ -8,6 +8,17 @@
  */
 #pragma once
 #include "dump.h"
+
+enum { FB_LOWEST_CODE = 4096 };
+
+/* How much a word looks like a return address. STRAY: no module holds it, and nobody says what
+ * its page is. LIKELY: in code. PROVED: behind a call. */
+enum fb_evidence {
+    FB_EVIDENCE_NONE,
+    FB_EVIDENCE_STRAY,
+    FB_EVIDENCE_LIKELY,
+    FB_EVIDENCE_PROVED
+};
 
 enum {
     FB_PLACES = 128,   // answers that are kept,
@@ -18,7 +29,10 @@ struct fb_place {
     uint64_t size;
     const struct fb_module *module; // NULL: none
     const struct fb_page *page;     // NULL: unknown
-    bool held;                      // some byte may be at hand; false: none is
+    const struct fb_region *region; // that alone holds its bytes; NULL: none,
+    bool several;                   // unless there may be several
+    bool no_code;                   // somebody found out that no code is at hand
+    enum fb_evidence returns;       // the most that may speak for a return to it
 };
 struct fb_places {
     const struct fb_dump *dump;
@@ -29,12 +43,18 @@ struct fb_places {
 /** Begin, when the dump has been read; from then on it must stay as it is. */
 void fb_places_open(const struct fb_dump *dump, struct fb_places *out);
 /** Look it up in the dump's own lists. */
-const struct fb_place *fb_place_find(const struct fb_places *places, fb_addr a,
-                                     struct fb_place *out);
+struct fb_place *fb_place_find(const struct fb_places *places, fb_addr a,
+                               struct fb_place *out);
 
 /** What is known of `a`; to be read before the next one is asked for. */
-static inline const struct fb_place *fb_place_at(struct fb_places *places, fb_addr a)
+static inline struct fb_place *fb_place_at(struct fb_places *places, fb_addr a)
 {
     struct fb_place *place = &places->v[(a >> FB_PLACE_BITS) % FB_PLACES];
     return a - place->from < place->size ? place : fb_place_find(places, a, place);
+}
+
+/** The most that may speak for a return to `a`. */
+static inline enum fb_evidence fb_place_returns(struct fb_places *places, fb_addr a)
+{
+    return a < FB_LOWEST_CODE ? FB_EVIDENCE_NONE : fb_place_at(places, a)->returns;
 }

@@ -62,7 +62,8 @@ static struct fb_unwinder unwinder(const struct fb_walk_env *env,
     struct fb_unwinder w = {.env = env,
                             .arena = arena,
                             .names = fb_reg_names(env->dump->system.arch),
-                            .places = places};
+                            .places = places,
+                            .thumb = env->dump->system.arch == FB_ARM};
     w.not_address = beyond_address(env->dump, places->code_end);
     find_stack(&w, thread, fb_reg_sp(regs));
     return w;
@@ -111,15 +112,14 @@ static void make_frame(const struct walk *walk, const struct fb_rung *rung,
                        const struct fb_regs *regs, bool exact, struct fb_frame *out)
 {
     fb_addr ip = fb_reg_ip(regs);
-    *out = (struct fb_frame){
-        .resume = ip,
-        .lookup = exact ? fb_code_address(&walk->w, ip) : ip - walk->ladder->call,
-        .sp = fb_reg_sp(regs),
-        .trust = rung->trust,
-        .method = rung->method,
-        .exact = exact,
-        .regs = *regs,
-    };
+    memset(out, 0, offsetof(struct fb_frame, regs));
+    out->resume = ip;
+    out->lookup = exact ? fb_code_address(&walk->w, ip) : ip - walk->ladder->call;
+    out->sp = fb_reg_sp(regs);
+    out->trust = rung->trust;
+    out->method = rung->method;
+    out->exact = exact;
+    out->regs = *regs;
 }
 
 /* Scanned frames in a row are guesses upon guesses, unless a call before each proves it, or

@@ -11,6 +11,7 @@
 #include "unwind/work.h"
 
 struct fb_images; // images.c
+struct fb_steps;  // steps.h
 
 enum { FB_FRAMES_MAX = 1024, FB_SCANNED_MAX = 256 };
 
@@ -22,6 +23,7 @@ struct fb_walk_env {
     struct fb_images *images; // of the dump's modules, found when first needed; NULL: none
     struct fb_notes *notes;   // of what is odd in them; NULL: nobody listens
     struct fb_places *places; // that all walks together have looked up; NULL: each for itself
+    struct fb_steps *steps;   // that they have decoded; NULL: nothing is remembered
 };
 
 /** Room for what is found of the images of the dump's modules; part of it is borrowed from the
