@@ -22,8 +22,8 @@ struct fb_images {
         bool asked, indexed, odd, named;
         const struct fb_image *image;
         struct fb_eh_index fdes;
-        const struct fb_image_functions *functions; // when `named`; NULL: none
-    } v[];                                          // one per module
+        struct fb_image_functions *functions; // when `named`; NULL: none
+    } v[];                                    // one per module
 };
 
 /* From the end of the arena, so that what is not needed of it costs nobody anything. */
