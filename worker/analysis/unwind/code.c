@@ -22,7 +22,7 @@ struct answer {
     unsigned popped; // bytes of arguments
     struct fb_regs regs;
 };
-struct forward {
+struct forward { // zeroed up to `answer`, and of each answer whether it was found
     const struct fb_frame *callee;
     struct { // the last word that was asked about
         fb_addr slot;
@@ -155,6 +155,14 @@ static bool best(const struct forward *f, bool guessed, struct fb_caller *caller
     return true;
 }
 
+static void begin(struct forward *f, const struct fb_frame *callee)
+{
+    memset(f, 0, offsetof(struct forward, answer));
+    f->callee = callee;
+    for (size_t i = 0; i < PROOFS; i++)
+        f->answer[i].found = f->answer[i].disputed = false;
+}
+
 bool fb_unwind_code(const struct fb_unwinder *w, const struct fb_frame *callee,
                     struct fb_caller *caller)
 {
@@ -162,7 +170,8 @@ bool fb_unwind_code(const struct fb_unwinder *w, const struct fb_frame *callee,
     struct fb_emulation *e = fb_emulate_can(w, callee->resume) ? fb_emulate_open(w) : NULL;
     if (e == NULL)
         return false;
-    struct forward f = {.callee = callee};
+    struct forward f;
+    begin(&f, callee);
     e->self = &f;
     e->returns = e->lr < 0 ? end : end_linked;
     struct fb_path *p = fb_emulate_begin(e, callee->resume, &callee->regs);

@@ -427,9 +427,11 @@ static bool goes_on(struct fb_emulation *e, struct fb_path *p)
 
 void fb_emulate(struct fb_emulation *e)
 {
+    while (goes_on(e, &e->path))
+        continue;
     while (e->n_waiting > 0) {
-        struct fb_path p = e->waiting[--e->n_waiting];
-        while (goes_on(e, &p))
+        e->path = e->waiting[--e->n_waiting];
+        while (goes_on(e, &e->path))
             continue;
     }
 }
@@ -478,10 +480,10 @@ struct fb_emulation *fb_emulate_open(const struct fb_unwinder *w)
 
 struct fb_path *fb_emulate_begin(struct fb_emulation *e, fb_addr ip, const struct fb_regs *regs)
 {
-    struct fb_path *p = &e->waiting[0];
+    struct fb_path *p = &e->path;
     memset(&e->seen, 0, offsetof(struct fb_seen, at));
     e->left = FB_EMULATE_MAX;
-    e->n_waiting = 1;
+    e->n_waiting = 0;
     p->ip = ip;
     p->regs = *regs;
     p->n = 0;

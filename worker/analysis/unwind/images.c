@@ -168,7 +168,12 @@ struct fb_span fb_code_viewed(const struct fb_unwinder *w, struct fb_code_view *
 
 struct fb_span fb_code_before(const struct fb_unwinder *w, fb_addr a, size_t max)
 {
-    if (a == 0 || fb_code_bytes(w, a - 1, 1).n == 0)
+    if (a == 0)
+        return (struct fb_span){0};
+    const struct fb_place *place = fb_place_at(w->places, a - 1);
+    if (place->region != NULL && a - place->from >= max) // of one piece
+        return fb_span_sub(place->region->bytes, a - max - place->region->start, max);
+    if (place->no_code || fb_code_bytes(w, a - 1, 1).n == 0)
         return (struct fb_span){0}; // mostly, nothing is at hand
     for (size_t n = max < a ? max : (size_t)a; n > 0; n--) {
         struct fb_span got = fb_code_bytes(w, a - n, n);
