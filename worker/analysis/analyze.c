@@ -12,6 +12,8 @@
 #include "exploitability/exploitability.h"
 #include "kernel/kernel.h"
 #include "minidump/minidump.h"
+#include "unwind/names.h"
+#include "unwind/returns.h"
 #include "unwind/steps.h"
 #include "unwind/walk.h"
 
@@ -124,11 +126,16 @@ struct fb_err fb_analyze(const struct fb_analyze_input *in, struct fb_arena *are
     struct fb_work work = fb_work_for_a_dump();
     struct fb_places places;
     struct fb_steps steps;
-    memset(&steps, 0, offsetof(struct fb_steps, v));
+    struct fb_returns returns;
+    struct fb_named named = {{0}};
+    fb_steps_open(&steps);
+    fb_returns_open(&returns);
     fb_places_open(&a->dump, &places);
     struct fb_walk_env env = {.dump = &a->dump,
                               .places = &places,
                               .steps = &steps,
+                              .returns = &returns,
+                              .named = &named,
                               .symbols = in->symbols,
                               .capstone = arch < FB_ARCH_OTHER ? in->capstone[arch] : 0,
                               .work = &work,

@@ -2,9 +2,8 @@
  * worker/analysis/unwind/emulate.h -- following code: where sp goes, and which saved registers
  * come back.
  *
- * Who wants something of it says where a path begins, and what is to be done where a path is and
- * where it returns. All the code that the paths lead to is followed,
- * each instruction once.
+ * Who wants something of it says where a path begins, and what is to be done where a path is
+ * and where it returns. All the code that the paths lead to is followed, each instruction once.
  */
 #pragma once
 #include "disasm/insn.h"

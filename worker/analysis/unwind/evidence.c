@@ -5,7 +5,8 @@
  * all modules, the module, the protection of its page; then the bytes before it, and last
  * of all the symbols.
  */
-#include "unwind/ladder.h"
+#include "symbols/symfile.h"
+#include "unwind/returns.h"
 
 enum {
     HEADER_SIZE = 0x1000,  // a Windows image begins with headers: no code in its first page
@@ -58,7 +59,10 @@ static bool function_at(const struct fb_unwinder *w, const struct fb_module *mod
                         uint64_t *start)
 {
     const struct fb_symbols *symbols = w->env->symbols;
+    const struct fb_symfile *file = fb_code_symfile(w, module);
     struct fb_symbol found;
+    if (file != NULL)
+        return fb_symfile_function(file, a - module->base, start);
     size_t before = w->arena->used;
     bool hit = symbols->lookup(symbols->self, module, a - module->base, w->arena, &found);
     fb_arena_give_back(w->arena, w->arena->used - before);
@@ -69,8 +73,7 @@ static bool function_at(const struct fb_unwinder *w, const struct fb_module *mod
 
 static bool has_symbols(const struct fb_unwinder *w, const struct fb_module *module)
 {
-    const struct fb_symbols *symbols = w->env->symbols;
-    return symbols != NULL && symbols->state(symbols->self, module) == FB_SYMBOLS_LOADED;
+    return fb_code_symbols(w, module) == FB_SYMBOLS_LOADED;
 }
 
 bool fb_function_entry(const struct fb_unwinder *w, fb_addr a, fb_addr *out)
@@ -111,21 +114,34 @@ static bool symbols_refute(const struct fb_unwinder *w, const struct fb_module *
     return !after_call && function_at(w, module, a, &start) && start == a - module->base;
 }
 
-enum fb_evidence fb_return_evidence(const struct fb_unwinder *w, uint64_t word)
+/* What speaks for `a`, which lies in code: `pointer`, where the machine has Thumb code. */
+static enum fb_evidence judge(const struct fb_unwinder *w, fb_addr a, fb_addr pointer)
 {
-    fb_addr a = fb_code_address(w, word);
-    enum fb_evidence most = fb_place_returns(w->places, a);
-    if (most < FB_EVIDENCE_LIKELY)
-        return most;
     const struct fb_module *module = fb_place_at(w->places, a)->module;
     if (module != NULL && w->env->dump->system.os == FB_WINDOWS &&
         a - module->base < HEADER_SIZE)
         return FB_EVIDENCE_NONE;
-    enum fb_call_kind call = fb_call_before(w, w->thumb != 0 ? word : a).kind;
+    enum fb_call_kind call = fb_call_before(w, pointer).kind;
     bool proved = call > FB_CALL_NONE;
     if (call == FB_CALL_NONE || (module != NULL && symbols_refute(w, module, a, proved)))
         return FB_EVIDENCE_NONE;
     return proved ? FB_EVIDENCE_PROVED : FB_EVIDENCE_LIKELY;
+}
+
+enum fb_evidence fb_return_evidence(const struct fb_unwinder *w, uint64_t word)
+{
+    fb_addr a = fb_code_address(w, word), pointer = w->thumb != 0 ? word : a;
+    enum fb_evidence most = fb_place_returns(w->places, a);
+    if (most < FB_EVIDENCE_LIKELY)
+        return most;
+    struct fb_return own, *known = fb_return_at(w, pointer, &own);
+    if (known->has_evidence) // and costs what it has cost
+        return !known->has_call || fb_work_take(w->env->work, FB_WORK_CALLS, 1)
+                   ? known->evidence
+                   : FB_EVIDENCE_NONE;
+    known->evidence = judge(w, a, pointer);
+    known->has_evidence = true;
+    return known->evidence;
 }
 
 struct fb_regs fb_regs_in_call(const struct fb_unwinder *w, const struct fb_frame *frame)

@@ -125,6 +125,12 @@ struct fb_span fb_code_before(const struct fb_unwinder *w, fb_addr a, size_t max
  * there is neither. */
 const struct fb_image *fb_code_image(const struct fb_unwinder *w,
                                      const struct fb_module *module);
+/** Whether there are symbols for the module; MISSING when there is no module. */
+enum fb_symbol_state fb_code_symbols(const struct fb_unwinder *w,
+                                     const struct fb_module *module);
+/** Its symbol file; NULL when there is none, or who answers does not hand it out. */
+const struct fb_symfile *fb_code_symfile(const struct fb_unwinder *w,
+                                         const struct fb_module *module);
 /** The table of a module's FDEs, made when it is first asked for; NULL when there are none. */
 const struct fb_eh_index *fb_code_fdes(const struct fb_unwinder *w,
                                        const struct fb_module *module);

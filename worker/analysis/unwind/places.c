@@ -24,17 +24,30 @@ static enum fb_evidence returns_to(const struct fb_dump *dump, const struct fb_p
     return executable ? FB_EVIDENCE_PROVED : FB_EVIDENCE_NONE;
 }
 
+static void put_bounds(const struct fb_bounds *bounds, struct fb_place *place)
+{
+    place->from = bounds->first;
+    place->size = bounds->last - bounds->first;
+    place->size += place->size != UINT64_MAX; // else the very last one is looked up each time
+}
+
 struct fb_place *fb_place_find(const struct fb_places *places, fb_addr a, struct fb_place *out)
 {
     const struct fb_dump *dump = places->dump;
     struct fb_bounds bounds = FB_EVERYWHERE;
     out->module = fb_module_around(&dump->modules, a, &bounds);
     out->page = fb_page_around(&dump->pages, a, &bounds);
-    out->region = fb_memory_around(&dump->memory, a, &bounds, &out->several);
-    out->no_code = false;
+    out->searched = out->no_code = false;
     out->returns = returns_to(dump, out);
-    out->from = bounds.first;
-    out->size = bounds.last - bounds.first;
-    out->size += out->size != UINT64_MAX; // else the very last address is looked up each time
+    put_bounds(&bounds, out);
     return out;
+}
+
+/* Then, the answer holds for fewer addresses. */
+void fb_place_search(const struct fb_places *places, fb_addr a, struct fb_place *place)
+{
+    struct fb_bounds bounds = {place->from, place->from + (place->size - 1)};
+    place->region = fb_memory_around(&places->dump->memory, a, &bounds, &place->several);
+    place->searched = true;
+    put_bounds(&bounds, place);
 }

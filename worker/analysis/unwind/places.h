@@ -29,7 +29,8 @@ struct fb_place {
     uint64_t size;
     const struct fb_module *module; // NULL: none
     const struct fb_page *page;     // NULL: unknown
-    const struct fb_region *region; // that alone holds its bytes; NULL: none,
+    bool searched;                  // the dump's memory, for
+    const struct fb_region *region; // the one that holds its bytes; NULL: none,
     bool several;                   // unless there may be several
     bool no_code;                   // somebody found out that no code is at hand
     enum fb_evidence returns;       // the most that may speak for a return to it
@@ -43,14 +44,26 @@ struct fb_places {
 /** Begin, when the dump has been read; from then on it must stay as it is. */
 void fb_places_open(const struct fb_dump *dump, struct fb_places *out);
 /** Look it up in the dump's own lists. */
-struct fb_place *fb_place_find(const struct fb_places *places, fb_addr a,
-                               struct fb_place *out);
+struct fb_place *fb_place_find(const struct fb_places *places, fb_addr a, struct fb_place *out);
 
-/** What is known of `a`; to be read before the next one is asked for. */
+/** Look for its bytes, too. */
+void fb_place_search(const struct fb_places *places, fb_addr a, struct fb_place *place);
+
+/** What is known of `a`, but where its bytes are; to be read before the next one is asked for.
+ */
 static inline struct fb_place *fb_place_at(struct fb_places *places, fb_addr a)
 {
     struct fb_place *place = &places->v[(a >> FB_PLACE_BITS) % FB_PLACES];
     return a - place->from < place->size ? place : fb_place_find(places, a, place);
+}
+
+/** The same, and where its bytes are. */
+static inline struct fb_place *fb_place_held(struct fb_places *places, fb_addr a)
+{
+    struct fb_place *place = fb_place_at(places, a);
+    if (!place->searched)
+        fb_place_search(places, a, place);
+    return place;
 }
 
 /** The most that may speak for a return to `a`. */

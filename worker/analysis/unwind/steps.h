@@ -13,6 +13,10 @@ struct fb_steps {        // zeroed up to `v`
     struct fb_step v[FB_STEPS];
 };
 
+static inline void fb_steps_open(struct fb_steps *out)
+{
+    memset(out, 0, offsetof(struct fb_steps, v));
+}
 /** What the instruction at `at` does. @return false: it is not at hand, or none */
 bool fb_step_at(const struct fb_unwinder *w, struct fb_code_view *view, fb_addr at,
                 struct fb_step *out);

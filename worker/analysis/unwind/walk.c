@@ -7,13 +7,11 @@
  * callee: that alone bounds the walk by the size of the stack, whatever its bytes say.
  */
 #include "unwind/walk.h"
-#include "symbols/demangle.h"
-#include "unwind/ladder.h"
+#include "unwind/names.h"
 
 enum {
     GUESSES_MAX = 4,             // scanned frames in a row, once there has been a better one
     INSTRUCTIONS_MAX = 16384,    // decoded to find callers
-    UNLOADED_MAX = 8,            // unloaded modules named per frame
     STACKS_MAX = 2,              // that a walk may change to
     STACK_MAX = 64 * 1024 * 1024 // of a stack that the thread list does not hold
 };
@@ -243,79 +241,6 @@ static const char *step(struct walk *walk, const struct fb_frame *callee, struct
     return NULL;
 }
 
-/* --- names -------------------------------------------------------------------------- */
-
-static bool held_by(const struct fb_unloaded *u, fb_addr a)
-{
-    return a >= u->base && a - u->base < u->size;
-}
-
-static void name_unloaded(const struct fb_dump *dump, struct fb_arena *arena,
-                          struct fb_frame *f)
-{
-    const struct fb_unloaded **v = FB_NEW(arena, const struct fb_unloaded *, UNLOADED_MAX);
-    size_t n = 0;
-    for (size_t i = 0; v != NULL && i < dump->n_unloaded && n < UNLOADED_MAX; i++)
-        if (held_by(&dump->unloaded[i], f->lookup))
-            v[n++] = &dump->unloaded[i];
-    f->unloaded = v;
-    f->n_unloaded = n;
-}
-
-/* A name as people write it, as long as that is not too much work. */
-static const char *people_write(const struct fb_unwinder *w, const char *name,
-                                struct fb_arena *arena)
-{
-    bool mangled = name[0] == '_';
-    return mangled && fb_work_take(w->env->work, FB_WORK_LETTERS, strlen(name))
-               ? fb_demangle(name, arena)
-               : name;
-}
-
-/* The same of all of them. */
-static const struct fb_inline *demangle_inlines(const struct fb_unwinder *w,
-                                                const struct fb_inline *v, size_t n,
-                                                struct fb_arena *arena)
-{
-    struct fb_inline *copy = NULL;
-    for (size_t i = 0; i < n; i++) {
-        const char *name = people_write(w, v[i].function, arena);
-        if (name == v[i].function)
-            continue;
-        if (copy == NULL && (copy = FB_RAW(arena, struct fb_inline, n)) != NULL)
-            memcpy(copy, v, n * sizeof *v);
-        if (copy != NULL)
-            copy[i].function = name;
-    }
-    return copy != NULL ? copy : v;
-}
-
-static void name_frame(const struct fb_unwinder *w, struct fb_arena *arena, struct fb_frame *f)
-{
-    const struct fb_symbols *symbols = w->env->symbols;
-    struct fb_symbol s = {0};
-    f->module = fb_code_module(w, f->lookup);
-    if (f->module == NULL)
-        name_unloaded(w->env->dump, arena, f);
-    if (f->module == NULL)
-        return;
-    uint64_t rva = f->lookup - f->module->base;
-    bool has =
-        symbols != NULL && symbols->state(symbols->self, f->module) != FB_SYMBOLS_MISSING;
-    if (has ? !symbols->lookup(symbols->self, f->module, rva, arena, &s)
-            : !fb_code_own_name(w, f->module, rva, arena, &s))
-        return;
-    f->function = people_write(w, s.function, arena);
-    f->mangled = f->function != s.function ? s.function : NULL;
-    f->function_at = f->module->base + s.function_rva;
-    f->shared = s.shared;
-    f->nearest = s.nearest;
-    f->file = s.file;
-    f->line = s.line;
-    f->inlines = demangle_inlines(w, s.inlines, s.n_inlines, arena);
-    f->n_inlines = s.n_inlines;
-}
-
 /* --- the whole ---------------------------------------------------------------------- */
 
 /* Room for all frames that a walk may have, or for as many as half of the arena holds: names
@@ -374,7 +299,7 @@ struct fb_err fb_walk(const struct fb_walk_env *env, const struct fb_thread *thr
     (void)fb_work_take(env->work, FB_WORK_INSTRUCTIONS, allowed - walk.instructions);
     fb_arena_give_back(arena, (cap - out->n) * sizeof *v);
     for (size_t i = 0; i < out->n; i++)
-        name_frame(&walk.w, arena, &v[i]);
+        fb_name_frame(&walk.w, arena, &v[i]);
     out->cycle = fb_stack_cycle(out);
     if (out->cut && cap < FB_FRAMES_MAX)
         return FB_FAIL(LIMIT, "no room for all frames of a thread", 0);
