@@ -356,7 +356,8 @@ const struct fb_module *fb_module_around(const struct fb_modules *modules, fb_ad
                                          struct fb_bounds *bounds);
 const struct fb_page *fb_page_around(const struct fb_pages *pages, fb_addr a,
                                      struct fb_bounds *bounds);
-/** The one region that holds `a`; NULL: none does, or `*several`, or nobody has counted them. */
+/** The one region that holds `a`; NULL: none does, or `*several`, or nobody has counted them.
+ */
 const struct fb_region *fb_memory_around(const struct fb_memory *memory, fb_addr a,
                                          struct fb_bounds *bounds, bool *several);
 /** The bytes from `a` on, as many as one region holds of `max`; empty when none holds `a`. */
