@@ -15,7 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 enum { ROOM = 4 * 1024 * 1024, STEPS = 64 };
 #define LOADED UINT64_C(0x7FFF00000000)
 
-static void ask(const struct fb_image *image, const struct fb_image_functions *functions,
+static void ask(const struct fb_image *image, struct fb_image_functions *functions,
                 uint64_t rva, struct fb_arena *arena)
 {
     struct fb_symbol symbol;
@@ -33,7 +33,7 @@ static void look_at(const struct fb_image *image, const uint8_t *data, size_t si
                     struct fb_arena *arena)
 {
     size_t left = SIZE_MAX;
-    const struct fb_image_functions *functions = fb_image_functions(image, &left, arena);
+    struct fb_image_functions *functions = fb_image_functions(image, &left, arena);
     for (size_t i = 0; i < image->n_sections && i < STEPS; i++)
         ask(image, functions, image->sections[i].rva, arena);
     for (size_t i = 0; i < STEPS; i++) {

@@ -30,6 +30,7 @@ struct arm64_image {
     struct fb_symbols symbols;
     struct fb_walk_env env;
     struct fb_unwinder w;
+    struct fb_places places;
 };
 
 static inline const struct fb_image *arm64_image_of(void *self, const struct fb_module *module)
@@ -70,9 +71,9 @@ static inline bool arm64_image_open(struct arm64_image *a, const char *path)
     a->w = (struct fb_unwinder){.env = &a->env,
                                 .arena = &a->arena,
                                 .names = fb_reg_names(FB_ARM64),
-                                .code_start = base,
-                                .code_end = a->modules[1].end,
+                                .places = &a->places,
                                 .not_address = ~((UINT64_C(1) << 47) - 1)};
+    fb_places_open(&a->dump, &a->places);
     return true;
 }
 

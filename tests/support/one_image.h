@@ -18,6 +18,7 @@ struct one_image {
     struct fb_symbols symbols;
     struct fb_walk_env env;
     struct fb_unwinder w;
+    struct fb_places places;
 };
 enum { ONE_IMAGE_ROOM = 1024 * 1024 };
 
@@ -59,8 +60,8 @@ static inline bool one_image_open(struct one_image *one, struct fb_span file)
     one->w = (struct fb_unwinder){.env = &one->env,
                                   .arena = &one->arena,
                                   .names = fb_reg_names(FB_AMD64),
-                                  .code_start = base,
-                                  .code_end = one->module.end};
+                                  .places = &one->places};
+    fb_places_open(&one->dump, &one->places);
     return one->env.images != NULL;
 }
 

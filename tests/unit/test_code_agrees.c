@@ -40,6 +40,7 @@ struct process {
     struct fb_symbols symbols;
     struct fb_walk_env env;
     struct fb_unwinder w;
+    struct fb_places places;
     enum fb_arch arch;
     size_t instructions, word;
     fb_addr stack, entry_sp, ra;
@@ -82,15 +83,14 @@ static void clear_word(struct process *p, fb_addr at)
 
 static void open_unwinder(struct process *p)
 {
-    fb_addr base = p->modules[0].base;
+    fb_places_open(&p->dump, &p->places);
     p->w = (struct fb_unwinder){
         .env = &p->env,
         .arena = &p->arena,
         .names = fb_reg_names(p->arch),
         .stack = {p->bytes, STACK_SIZE, 0},
         .stack_start = p->stack,
-        .code_start = base,
-        .code_end = p->modules[1].end,
+        .places = &p->places,
         .instructions = &p->instructions
     };
     if (p->arch == FB_ARM64)

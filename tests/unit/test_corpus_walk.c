@@ -8,7 +8,9 @@
 #include "minidump/minidump.h"
 #include "support/check.h"
 #include "support/whole.h"
-#include "unwind/walk.h"
+#include "unwind/names.h"
+#include "unwind/returns.h"
+#include "unwind/steps.h"
 
 #include <dirent.h>
 #include <stdlib.h>
@@ -191,22 +193,62 @@ static void compare_all(size_t *same, size_t *of)
 
 /* --- every thread of every dump, sound or damaged: a stack that only rises ---------- */
 
+static bool same_frame(const struct fb_frame *a, const struct fb_frame *b)
+{
+    bool same = a->resume == b->resume && a->lookup == b->lookup && a->sp == b->sp &&
+                a->method == b->method && a->module == b->module &&
+                a->function_at == b->function_at && a->regs.valid == b->regs.valid;
+    for (int i = 0; i < FB_REGS_MAX; i++)
+        same = same && (!fb_reg_known(&a->regs, i) || a->regs.v[i] == b->regs.v[i]);
+    return same;
+}
+
+/* The same thread by what other walks have found out. */
+static void walk_remembering(const char *name, const struct fb_walk_env *env,
+                             const struct fb_thread *thread, const struct fb_stack *want,
+                             struct fb_arena *arena)
+{
+    struct fb_stack s = {0};
+    if (fb_failed(fb_walk(env, thread, &thread->regs, arena, &s)))
+        return;
+    CHECK(name, s.n == want->n && s.stop == want->stop);
+    for (size_t i = 0; i < s.n && i < want->n; i++)
+        CHECK(name, same_frame(&s.v[i], &want->v[i]));
+}
+
 static size_t walk_threads(const char *folder, const char *name)
 {
+    static struct fb_places places;
+    static struct fb_steps steps;
+    static struct fb_returns returns;
+    static struct fb_named named;
     struct walked w;
     size_t frames = 0;
     walk(&w, folder, name);
-    struct fb_walk_env env = {.dump = &w.dump, .capstone = handle_for(w.dump.system.arch)};
+    struct fb_walk_env env = {.dump = &w.dump,
+                              .capstone = handle_for(w.dump.system.arch),
+                              .images = fb_images_new(&w.dump, &w.arena)};
+    struct fb_walk_env remembering = env;
+    remembering.places = &places;
+    remembering.steps = &steps;
+    remembering.returns = &returns;
+    remembering.named = &named;
+    fb_places_open(&w.dump, &places);
+    fb_steps_open(&steps);
+    fb_returns_open(&returns);
+    named = (struct fb_named){{0}};
     for (size_t t = 0; t < w.dump.threads.n; t++) {
         const struct fb_thread *thread = &w.dump.threads.v[t];
         struct fb_stack s = {0};
         if (fb_failed(fb_walk(&env, thread, &thread->regs, &w.arena, &s)))
             break;
+        walk_remembering(name, &remembering, thread, &s, &w.arena);
         CHECK(name, s.stop != NULL && s.n <= FB_FRAMES_MAX);
         for (size_t i = 1; i < s.n; i++)
             CHECK(name, s.v[i].sp >= s.v[i - 1].sp && s.v[i].resume >= 4096);
         frames += s.n;
     }
+    fb_images_close(env.images, &w.arena);
     forget(&w);
     return frames;
 }

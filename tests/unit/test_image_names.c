@@ -87,7 +87,7 @@ static void check_row(size_t i, const struct fb_image *image, struct fb_arena *a
 {
     struct fb_symbol got = {0};
     size_t left = SIZE_MAX;
-    const struct fb_image_functions *functions = fb_image_functions(image, &left, arena);
+    struct fb_image_functions *functions = fb_image_functions(image, &left, arena);
     if (!CHECK(rows[i].name, functions != NULL))
         return;
     bool found = fb_image_function(functions, rows[i].rva, arena, &got);
@@ -129,7 +129,7 @@ static struct fb_span corpus_image(const char *name, char *path, size_t n)
 }
 
 static size_t count_told(const char *path, const struct fb_image *image,
-                         const struct fb_image_functions *functions, struct fb_arena *arena)
+                         struct fb_image_functions *functions, struct fb_arena *arena)
 {
     char command[1024], line[4096], name[4096] = "";
     size_t n = 0;

@@ -242,14 +242,15 @@ static void test_popped(uint8_t *room)
     memcpy(p.stack + 12, &(uint32_t){CALLER}, 4);
     struct fb_walk_env env = {.dump = &p.dump, .symbols = &p.symbols};
     env.images = fb_images_new(&p.dump, &arena);
+    struct fb_places places;
+    fb_places_open(&p.dump, &places);
     struct fb_unwinder w = {
         .env = &env,
         .arena = &arena,
         .names = fb_reg_names(FB_X86),
         .stack = {p.stack, SIZE, 0},
         .stack_start = STACK,
-        .code_start = BASE,
-        .code_end = p.module.end
+        .places = &places
     };
     for (unsigned popped = 0; popped <= 8; popped += 8) {
         struct fb_frame callee = {.lookup = HERE, .regs = p.regs, .popped = popped};

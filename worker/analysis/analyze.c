@@ -12,6 +12,9 @@
 #include "exploitability/exploitability.h"
 #include "kernel/kernel.h"
 #include "minidump/minidump.h"
+#include "unwind/names.h"
+#include "unwind/returns.h"
+#include "unwind/steps.h"
 #include "unwind/walk.h"
 
 enum { THREADS_WALKED_MAX = 512 };
@@ -121,7 +124,18 @@ struct fb_err fb_analyze(const struct fb_analyze_input *in, struct fb_arena *are
         return err;
     enum fb_arch arch = a->dump.system.arch;
     struct fb_work work = fb_work_for_a_dump();
+    struct fb_places places;
+    struct fb_steps steps;
+    struct fb_returns returns;
+    struct fb_named named = {{0}};
+    fb_steps_open(&steps);
+    fb_returns_open(&returns);
+    fb_places_open(&a->dump, &places);
     struct fb_walk_env env = {.dump = &a->dump,
+                              .places = &places,
+                              .steps = &steps,
+                              .returns = &returns,
+                              .named = &named,
                               .symbols = in->symbols,
                               .capstone = arch < FB_ARCH_OTHER ? in->capstone[arch] : 0,
                               .work = &work,

@@ -347,6 +347,19 @@ struct fb_span fb_environment_name(struct fb_span *rest);
 const struct fb_module *fb_module_at(const struct fb_modules *modules, fb_addr a);
 /** The pages that hold `a`; NULL when unknown. */
 const struct fb_page *fb_page_at(const struct fb_pages *pages, fb_addr a);
+struct fb_bounds { // addresses, both included
+    fb_addr first, last;
+};
+#define FB_EVERYWHERE ((struct fb_bounds){0, UINT64_MAX})
+/** The same; `bounds` is narrowed to addresses around `a` of which the same is true. */
+const struct fb_module *fb_module_around(const struct fb_modules *modules, fb_addr a,
+                                         struct fb_bounds *bounds);
+const struct fb_page *fb_page_around(const struct fb_pages *pages, fb_addr a,
+                                     struct fb_bounds *bounds);
+/** The one region that holds `a`; NULL: none does, or `*several`, or nobody has counted them.
+ */
+const struct fb_region *fb_memory_around(const struct fb_memory *memory, fb_addr a,
+                                         struct fb_bounds *bounds, bool *several);
 /** The bytes from `a` on, as many as one region holds of `max`; empty when none holds `a`. */
 struct fb_span fb_memory_at(const struct fb_memory *memory, fb_addr a, size_t max);
 /** Read `n` <= 8 bytes as a number in the dump's byte order, across adjacent regions.

@@ -32,9 +32,14 @@ enum form {
     POP,
     PUSH_IMM,
     GROUP_1, // add, or, adc, sbb, and, sub, xor, cmp: the register field tells
-    GROUP_5, // inc, dec, call, far call, jmp, far jmp, push: likewise
-    MOV_IMM, // C7: the register field is 0
-    SET_IMM, // B8 and on
+    GROUP_1_BYTE,
+    GROUP_2,        // rotations and shifts, likewise
+    GROUP_5,        // inc, dec, call, far call, jmp, far jmp, push: likewise
+    FIRST_OF_GROUP, // the register field is 0
+    TO_MEMORY,      // of a byte; where it goes to a register, that may be half of one
+    BY_OFFSET,      // mov between eax and a word whose address stands in the code
+    COUNT_X86,      // inc, dec: a REX prefix on x64
+    SET_IMM,        // B8 and on
     CALL,
     JUMP,
     BRANCH,
@@ -59,22 +64,35 @@ static const struct row one_byte[256] = {
     [0x21] = {OTHER, MODRM | TO_RM | FLAGS}, [0x23] = {OTHER, MODRM | TO_REG | FLAGS}, // and
     [0x29] = {OTHER, MODRM | TO_RM | FLAGS}, [0x2B] = {OTHER, MODRM | TO_REG | FLAGS}, // sub
     [0x31] = {OTHER, MODRM | TO_RM | FLAGS}, [0x33] = {OTHER, MODRM | TO_REG | FLAGS}, // xor
+    [0x11] = {OTHER, MODRM | TO_RM | FLAGS}, [0x13] = {OTHER, MODRM | TO_REG | FLAGS}, // adc
+    [0x19] = {OTHER, MODRM | TO_RM | FLAGS}, [0x1B] = {OTHER, MODRM | TO_REG | FLAGS}, // sbb
     TIMES_4(0x38, {OTHER, MODRM | FLAGS}),                                             // cmp
+    [0x3C] = {OTHER, IMM8 | FLAGS}, [0x3D] = {OTHER, IMM32 | FLAGS},                   // cmp
+    TIMES_16(0x40, {COUNT_X86, FLAGS}),
     TIMES_8(0x50, {PUSH, SP}),
     TIMES_8(0x58, {POP, SP}),
     [0x63] = {MOVSXD, MODRM | TO_REG},
     [0x68] = {PUSH_IMM, IMM32 | SP}, [0x6A] = {PUSH_IMM, IMM8 | SP},
     TIMES_16(0x70, {BRANCH, IMM8}),
+    [0x80] = {GROUP_1_BYTE, MODRM | IMM8 | FLAGS},
     [0x81] = {GROUP_1, MODRM | IMM32}, [0x83] = {GROUP_1, MODRM | IMM8},
     [0x84] = {OTHER, MODRM | FLAGS}, [0x85] = {OTHER, MODRM | FLAGS},                  // test
+    [0x88] = {TO_MEMORY, MODRM},
     [0x89] = {STORE, MODRM | TO_RM}, [0x8B] = {LOAD, MODRM | TO_REG},
     [0x8D] = {LEA, MODRM | TO_REG},
     [0x90] = {NOP, 0},                                                                 // nop
+    [0xA1] = {BY_OFFSET, IMM32}, [0xA3] = {BY_OFFSET, IMM32},
+    [0xA8] = {OTHER, IMM8 | FLAGS}, [0xA9] = {OTHER, IMM32 | FLAGS},                   // test
     TIMES_8(0xB8, {SET_IMM, IMM32}),
+    [0xC1] = {GROUP_2, MODRM | IMM8 | TO_RM | FLAGS},
     [0xC2] = {RETURN, IMM16 | SP}, [0xC3] = {RETURN, SP},
-    [0xC7] = {MOV_IMM, MODRM | IMM32 | TO_RM},
+    [0xC6] = {TO_MEMORY, MODRM | IMM8},
+    [0xC7] = {FIRST_OF_GROUP, MODRM | IMM32 | TO_RM},                                  // mov
     [0xC9] = {LEAVE, SP}, [0xCC] = {STOP, 0},
+    [0xD1] = {GROUP_2, MODRM | TO_RM | FLAGS},
     [0xE8] = {CALL, IMM32 | SP}, [0xE9] = {JUMP, IMM32}, [0xEB] = {JUMP, IMM8},
+    [0xF6] = {FIRST_OF_GROUP, MODRM | IMM8 | FLAGS},                                   // test
+    [0xF7] = {FIRST_OF_GROUP, MODRM | IMM32 | FLAGS},
     [0xFF] = {GROUP_5, MODRM},
 };
 static const struct row two_bytes[256] = { // behind 0F
@@ -200,9 +218,11 @@ static void move(const struct plain *p, bool load, struct fb_step *out)
         fb_step_set(out, FB_STEP_STORE, p->base, from, p->offset);
 }
 
+enum { ADD, AND = 4, SUB, CMP = 7 }; // of group 1
+enum { SHL = 4, SAL = 6 };           // of group 2; what else says SAL is not plain
+enum { MOV_BYTE_IMM = 0xC6 };
 static bool group_1(const struct plain *p, struct fb_step *out)
 {
-    enum { ADD, AND = 4, SUB, CMP = 7 };
     out->writes |= bit(p->arch == FB_X86 ? FB_EFLAGS : FB_RFLAGS);
     if (p->memory)
         return true;
@@ -216,6 +236,20 @@ static bool group_1(const struct plain *p, struct fb_step *out)
     else if (p->whole && p->reg == AND)
         fb_step_set(out, FB_STEP_MASK, rm, rm, p->immediate);
     return true;
+}
+
+static bool by_offset(const struct plain *p, struct fb_step *out)
+{
+    enum { TO_EAX = 0xA1 };
+    if (p->opcode == TO_EAX)
+        out->writes |= bit(FB_EAX);
+    return p->arch == FB_X86; // else its offset has eight bytes
+}
+
+static bool count(const struct plain *p, struct fb_step *out)
+{
+    out->writes |= bit(ours(p, p->opcode & 7, 0));
+    return p->arch == FB_X86;
 }
 
 static bool group_5(const struct plain *p, struct fb_step *out)
@@ -273,8 +307,18 @@ static bool apply(const struct plain *p, fb_addr address, struct fb_step *out)
         return group_1(p, out);
     case GROUP_5:
         return group_5(p, out);
-    case MOV_IMM:
+    case GROUP_1_BYTE:
+        return p->memory || p->reg == CMP;
+    case GROUP_2:
+        return p->reg >= SHL && p->reg != SAL;
+    case FIRST_OF_GROUP:
         return p->reg == 0;
+    case TO_MEMORY:
+        return p->memory && (p->opcode != MOV_BYTE_IMM || p->reg == 0);
+    case BY_OFFSET:
+        return by_offset(p, out);
+    case COUNT_X86:
+        return count(p, out);
     case SET_IMM:
         out->writes = bit(ours(p, p->opcode & 7, REX_B));
         return p->arch == FB_X86 || !p->whole; // else its immediate has eight bytes

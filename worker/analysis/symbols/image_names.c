@@ -1,9 +1,8 @@
 /*
- * worker/analysis/symbols/image_names.c -- functions out of exports and symbol tables, sorted
- * by address.
+ * worker/analysis/symbols/image_names.c -- functions out of exports and symbol tables, by
+ * address.
  *
- * Each table is read twice: how many functions it holds, then which. Names stay where they are
- * until one is asked for.
+ * They are put in order only when that pays. Names stay where they are until one is asked for.
  */
 #include "symbols/image_names.h"
 
@@ -21,8 +20,10 @@ struct fb_image_functions {
     const struct fb_image *image;
     struct function *v;
     size_t n;
+    size_t asked; // how often
+    bool sorted;
 };
-struct list { // v NULL: only counted
+struct list { // of what is beyond `cap` only the number is kept
     const struct fb_image *image;
     struct function *v;
     size_t n, cap;
@@ -49,7 +50,7 @@ static void add(struct list *list, uint64_t rva, uint64_t size, uint64_t name,
 {
     if (rva > UINT32_MAX || name > UINT32_MAX || !is_code(list, rva))
         return;
-    if (list->v != NULL && list->n < list->cap)
+    if (list->n < list->cap)
         list->v[list->n] =
             (struct function){(uint32_t)rva, size < UINT32_MAX ? (uint32_t)size : UINT32_MAX,
                               (uint32_t)name, source};
@@ -219,31 +220,37 @@ static int by_place(const void *a, const void *b)
 }
 
 /* Of tables that are too long nothing is kept, rather than what happens to come first. */
-const struct fb_image_functions *fb_image_functions(const struct fb_image *image, size_t *left,
-                                                    struct fb_arena *arena)
+struct fb_image_functions *fb_image_functions(const struct fb_image *image, size_t *left,
+                                              struct fb_arena *arena)
 {
-    struct list list = {.image = image, .left = *left};
-    read_all(image, &list);
-    *left = list.left;
-    if (list.left == 0)
-        return NULL;
-    size_t room = (arena->cap - arena->used) / 8 / sizeof *list.v;
-    if (list.n == 0 || list.n > room)
-        return NULL;
+    size_t room = (arena->cap - arena->used) / 8 / sizeof(struct function);
     struct fb_image_functions *made = FB_NEW(arena, struct fb_image_functions, 1);
-    struct function *v = FB_RAW(arena, struct function, list.n);
+    struct function *v = FB_RAW(arena, struct function, room);
     if (made == NULL || v == NULL)
         return NULL;
-    list = (struct list){.image = image, .v = v, .cap = list.n, .left = SIZE_MAX};
+    struct list list = {.image = image, .v = v, .cap = room, .left = *left};
     read_all(image, &list);
-    fb_sort(list.v, list.n, sizeof *list.v, by_place);
-    *made = (struct fb_image_functions){image, list.v, list.n};
-    return made;
+    *left = list.left;
+    size_t n = list.left != 0 && list.n <= room ? list.n : 0;
+    fb_arena_give_back(arena, (room - n) * sizeof *v);
+    *made = (struct fb_image_functions){.image = image, .v = v, .n = n};
+    return n != 0 ? made : NULL;
 }
 
 /* --- look-up ------------------------------------------------------------------------ */
 
-static const struct function *nearest(const struct fb_image_functions *f, uint64_t rva)
+/* Few ask: to look at all is cheaper than to put them in order, until somebody asks often. */
+static const struct function *nearest_of_all(const struct fb_image_functions *f, uint64_t rva)
+{
+    const struct function *best = NULL;
+    for (const struct function *v = f->v; v < f->v + f->n; v++)
+        if (v->rva <= rva && (best == NULL || v->rva > best->rva ||
+                              (v->rva == best->rva && by_place(v, best) < 0)))
+            best = v;
+    return best;
+}
+
+static const struct function *nearest_sorted(const struct fb_image_functions *f, uint64_t rva)
 {
     size_t from = 0, to = f->n;
     while (from < to) {
@@ -256,6 +263,17 @@ static const struct function *nearest(const struct fb_image_functions *f, uint64
     while (from > 1 && f->v[from - 2].rva == f->v[from - 1].rva)
         from--;
     return from > 0 ? &f->v[from - 1] : NULL;
+}
+
+static const struct function *nearest(struct fb_image_functions *f, uint64_t rva)
+{
+    enum { OFTEN = 16 };
+    if (++f->asked <= OFTEN)
+        return nearest_of_all(f, rva);
+    if (!f->sorted)
+        fb_sort(f->v, f->n, sizeof *f->v, by_place);
+    f->sorted = true;
+    return nearest_sorted(f, rva);
 }
 
 static struct fb_span coff_name(const struct fb_image *image, uint32_t at)
@@ -279,7 +297,7 @@ static struct fb_span name_of(const struct fb_image *image, const struct functio
     return fb_span_clip(names->strings, f->name, FB_IMAGE_NAME_MAX);
 }
 
-bool fb_image_function(const struct fb_image_functions *functions, uint64_t rva,
+bool fb_image_function(struct fb_image_functions *functions, uint64_t rva,
                        struct fb_arena *arena, struct fb_symbol *out)
 {
     const struct fb_image *image = functions->image;

@@ -10,7 +10,7 @@
 #pragma once
 #include "symbols/symbols.h"
 
-struct fb_image_functions; // sorted; opaque, lives in the arena
+struct fb_image_functions; // opaque, lives in the arena
 
 enum {
     FB_IMAGE_NAME_REACH = 4096,       // bytes from a function's start to what is named after it
@@ -22,11 +22,11 @@ enum {
 /** Gather them, of `*left` entries of tables, which are counted down.
  * `image` must outlive the result. It takes an eighth of what is left in the arena at most.
  * @return NULL: there are none, no room for them, or more than are left */
-const struct fb_image_functions *fb_image_functions(const struct fb_image *image, size_t *left,
-                                                    struct fb_arena *arena);
+struct fb_image_functions *fb_image_functions(const struct fb_image *image, size_t *left,
+                                              struct fb_arena *arena);
 /** Where the function that a PE image exports last before `rva` begins, by name or not. Of
  * `*left` exports, which are counted down. @return 0: none, or more than are left */
 uint64_t fb_image_export_before(const struct fb_image *image, uint64_t rva, size_t *left);
 /** What covers `rva`, or is nearest; the name is put into `arena`. @return false: nothing */
-bool fb_image_function(const struct fb_image_functions *functions, uint64_t rva,
+bool fb_image_function(struct fb_image_functions *functions, uint64_t rva,
                        struct fb_arena *arena, struct fb_symbol *out);

@@ -140,14 +140,23 @@ static bool run(struct machine *m, struct fb_span text)
     return true;
 }
 
+/* What is not yet pushed needs not be zeroed. */
+static void start(struct machine *m, const struct fb_postfix *p)
+{
+    m->p = p;
+    m->n = 0;
+}
+
 bool fb_postfix_run(const struct fb_postfix *p, struct fb_span program)
 {
-    struct machine m = {.p = p, .n = 0};
+    struct machine m;
+    start(&m, p);
     return run(&m, program) && m.n == 0;
 }
 
 bool fb_postfix_value(const struct fb_postfix *p, struct fb_span expression, uint64_t *out)
 {
-    struct machine m = {.p = p, .n = 0};
+    struct machine m;
+    start(&m, p);
     return run(&m, expression) && m.n == 1 && pop(&m, out);
 }

@@ -165,6 +165,17 @@ static void put_lines(const struct fb_symfile *sym, const struct fb_sym_func *fu
         put_inlines(sym, func, &chain, arena, out);
 }
 
+bool fb_symfile_function(const struct fb_symfile *sym, uint64_t rva, uint64_t *start)
+{
+    uint64_t nearest;
+    const struct fb_sym_func *func = func_at(sym, rva, &nearest);
+    const struct fb_sym_public *public = func == NULL ? public_at(sym, rva, nearest) : NULL;
+    if (func == NULL && public == NULL)
+        return false;
+    *start = func != NULL ? func->at : public->at;
+    return true;
+}
+
 bool fb_symfile_params(const struct fb_symfile *sym, uint64_t rva, uint32_t *out)
 {
     uint64_t nearest;

@@ -18,6 +18,9 @@ bool fb_symfile_corrupt(const struct fb_symfile *sym);
 /** The id and name of its MODULE line, NUL-terminated, in the arena. */
 const char *fb_symfile_debug_id(const struct fb_symfile *sym);
 const char *fb_symfile_debug_file(const struct fb_symfile *sym);
+/** Where the function or public symbol that covers `rva` begins. @return false when nothing
+ * does. */
+bool fb_symfile_function(const struct fb_symfile *sym, uint64_t rva, uint64_t *start);
 /** What covers `rva`; texts are put into `arena`. @return false when nothing does. */
 bool fb_symfile_lookup(const struct fb_symfile *sym, uint64_t rva, struct fb_arena *arena,
                        struct fb_symbol *out);

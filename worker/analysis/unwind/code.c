@@ -22,7 +22,7 @@ struct answer {
     unsigned popped; // bytes of arguments
     struct fb_regs regs;
 };
-struct forward {
+struct forward { // zeroed up to `answer`, and of each answer whether it was found
     const struct fb_frame *callee;
     struct { // the last word that was asked about
         fb_addr slot;
@@ -155,25 +155,34 @@ static bool best(const struct forward *f, bool guessed, struct fb_caller *caller
     return true;
 }
 
+static void begin(struct forward *f, const struct fb_frame *callee)
+{
+    memset(f, 0, offsetof(struct forward, answer));
+    f->callee = callee;
+    for (size_t i = 0; i < PROOFS; i++)
+        f->answer[i].found = f->answer[i].disputed = false;
+}
+
 bool fb_unwind_code(const struct fb_unwinder *w, const struct fb_frame *callee,
                     struct fb_caller *caller)
 {
     size_t before = w->arena->used;
-    struct forward f = {.callee = callee};
     struct fb_emulation *e = fb_emulate_can(w, callee->resume) ? fb_emulate_open(w) : NULL;
-    if (e != NULL) {
-        e->self = &f;
-        e->returns = e->lr < 0 ? end : end_linked;
-        struct fb_path *p = fb_emulate_begin(e, callee->resume, &callee->regs);
-        bool sure = fb_sp_is_sure(callee);
-        p->loose = p->fresh = e->arch == FB_X86 && !sure;
-        p->called = !callee->exact;
-        p->moved = !callee->exact && callee->trust >= FB_TRUST_CFI &&
-                   fb_emulate_in_prolog(e, callee->resume);
-        if (e->lr >= 0 && !sure) // the record of fp does not say where its frame ends
-            p->regs.valid &= ~(UINT64_C(1) << e->sp);
-        fb_emulate(e);
-    }
+    if (e == NULL)
+        return false;
+    struct forward f;
+    begin(&f, callee);
+    e->self = &f;
+    e->returns = e->lr < 0 ? end : end_linked;
+    struct fb_path *p = fb_emulate_begin(e, callee->resume, &callee->regs);
+    bool sure = fb_sp_is_sure(callee);
+    p->loose = p->fresh = e->arch == FB_X86 && !sure;
+    p->called = !callee->exact;
+    p->moved = !callee->exact && callee->trust >= FB_TRUST_CFI &&
+               fb_emulate_in_prolog(e, callee->resume);
+    if (e->lr >= 0 && !sure) // the record of fp does not say where its frame ends
+        p->regs.valid &= ~(UINT64_C(1) << e->sp);
+    fb_emulate(e);
     fb_arena_give_back(w->arena, w->arena->used - before);
     return best(&f, callee->trust == FB_TRUST_SCAN, caller);
 }

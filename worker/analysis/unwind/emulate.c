@@ -7,9 +7,8 @@
  */
 #include "unwind/emulate.h"
 
+#include "unwind/steps.h"
 #include <string.h>
-
-enum { X86_INSN_MAX = 15 };
 
 /* --- registers and words ------------------------------------------------------------ */
 
@@ -192,8 +191,7 @@ static bool decode(struct fb_emulation *e, fb_addr at, struct fb_step *out)
         return false;
     e->left--;
     --*e->w->instructions;
-    struct fb_span code = fb_code_viewed(e->w, &e->view, at, X86_INSN_MAX);
-    return fb_disasm_step(e->w->env->capstone, e->arch, code, at, out);
+    return fb_step_at(e->w, &e->view, at, out);
 }
 
 /* --- calls -------------------------------------------------------------------------- */
@@ -429,9 +427,11 @@ static bool goes_on(struct fb_emulation *e, struct fb_path *p)
 
 void fb_emulate(struct fb_emulation *e)
 {
+    while (goes_on(e, &e->path))
+        continue;
     while (e->n_waiting > 0) {
-        struct fb_path p = e->waiting[--e->n_waiting];
-        while (goes_on(e, &p))
+        e->path = e->waiting[--e->n_waiting];
+        while (goes_on(e, &e->path))
             continue;
     }
 }
@@ -480,10 +480,10 @@ struct fb_emulation *fb_emulate_open(const struct fb_unwinder *w)
 
 struct fb_path *fb_emulate_begin(struct fb_emulation *e, fb_addr ip, const struct fb_regs *regs)
 {
-    struct fb_path *p = &e->waiting[0];
+    struct fb_path *p = &e->path;
     memset(&e->seen, 0, offsetof(struct fb_seen, at));
     e->left = FB_EMULATE_MAX;
-    e->n_waiting = 1;
+    e->n_waiting = 0;
     p->ip = ip;
     p->regs = *regs;
     p->n = 0;

@@ -2,9 +2,8 @@
  * worker/analysis/unwind/emulate.h -- following code: where sp goes, and which saved registers
  * come back.
  *
- * Who wants something of it puts one path to begin with into `waiting`, and says what is to be
- * done where a path is and where it returns. All the code that the paths lead to is followed,
- * each instruction once.
+ * Who wants something of it says where a path begins, and what is to be done where a path is
+ * and where it returns. All the code that the paths lead to is followed, each instruction once.
  */
 #pragma once
 #include "disasm/insn.h"
@@ -52,6 +51,7 @@ struct fb_emulation {
     size_t n_waiting;
     struct fb_code_view view;
     struct fb_seen seen; // from its addresses on, nothing needs to be zeroed
+    struct fb_path path; // that is followed now
     struct fb_path waiting[FB_PATHS_MAX];
 };
 

@@ -157,7 +157,7 @@ static bool called(struct fb_emulation *e, struct backward *b, struct fb_regs *c
             return false;
         if (e->arch == FB_ARM64)
             ra = fb_code_address(e->w, ra);
-        if (ra < e->w->code_start || ra >= e->w->code_end)
+        if (ra < e->w->places->code_start || ra >= e->w->places->code_end)
             continue; // as most words
         struct fb_call call = fb_call_before(e->w, ra);
         if (call.kind != FB_CALL_DIRECT || call.target > goal || goal - call.target > FAR_APART)
@@ -203,12 +203,14 @@ bool fb_unwind_entry(const struct fb_unwinder *w, const struct fb_frame *callee,
                      struct fb_caller *caller)
 {
     size_t before = w->arena->used;
-    struct fb_emulation *e = fb_emulate_can(w, callee->resume) ? fb_emulate_open(w) : NULL;
-    struct backward b = {.callee = callee};
     // the record of ARM64's frame pointer does not say where its frame ends
-    bool sure = fb_sp_is_sure(callee) || (e != NULL && e->lr < 0);
-    bool found =
-        e != NULL && sure && (called(e, &b, &caller->regs) || known(e, &b, &caller->regs));
+    bool sure = w->names->lr < 0 || fb_sp_is_sure(callee);
+    struct fb_emulation *e =
+        sure && fb_emulate_can(w, callee->resume) ? fb_emulate_open(w) : NULL;
+    if (e == NULL)
+        return false;
+    struct backward b = {.callee = callee};
+    bool found = called(e, &b, &caller->regs) || known(e, &b, &caller->regs);
     caller->popped = (unsigned)b.popped;
     fb_arena_give_back(w->arena, w->arena->used - before);
     return found;

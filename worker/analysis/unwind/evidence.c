@@ -5,7 +5,8 @@
  * all modules, the module, the protection of its page; then the bytes before it, and last
  * of all the symbols.
  */
-#include "unwind/ladder.h"
+#include "symbols/symfile.h"
+#include "unwind/returns.h"
 
 enum {
     HEADER_SIZE = 0x1000,  // a Windows image begins with headers: no code in its first page
@@ -13,31 +14,21 @@ enum {
     KERNEL_BIT = 55
 };
 
-const struct fb_module *fb_code_module(const struct fb_unwinder *w, fb_addr a)
-{
-    if (a < w->code_start || a >= w->code_end)
-        return NULL;
-    return fb_module_at(&w->env->dump->modules, a);
-}
-
 bool fb_may_execute(const struct fb_unwinder *w, fb_addr a)
 {
-    const struct fb_page *page = fb_page_at(&w->env->dump->pages, a);
-    if (page != NULL)
-        return (page->access & FB_PAGE_EXECUTE) != 0;
-    return fb_code_module(w, a) != NULL;
+    const struct fb_place *place = fb_place_at(w->places, a);
+    if (place->page != NULL)
+        return (place->page->access & FB_PAGE_EXECUTE) != 0;
+    return place->module != NULL;
 }
 
-fb_addr fb_code_address(const struct fb_unwinder *w, uint64_t word)
+fb_addr fb_code_unsigned(const struct fb_unwinder *w, uint64_t word)
 {
-    enum fb_arch arch = w->env->dump->system.arch;
-    if (arch == FB_ARM)
-        return word & ~UINT64_C(1);
-    if (arch != FB_ARM64 || fb_code_module(w, word) != NULL)
+    if (fb_code_module(w, word) != NULL)
         return word;
     fb_addr plain =
         (word >> KERNEL_BIT & 1) != 0 ? word | w->not_address : word & ~w->not_address;
-    return fb_code_module(w, plain) != NULL ? plain : word;
+    return plain != word && fb_code_module(w, plain) != NULL ? plain : word;
 }
 
 static bool begins(const char *path, const char *lower)
@@ -68,7 +59,10 @@ static bool function_at(const struct fb_unwinder *w, const struct fb_module *mod
                         uint64_t *start)
 {
     const struct fb_symbols *symbols = w->env->symbols;
+    const struct fb_symfile *file = fb_code_symfile(w, module);
     struct fb_symbol found;
+    if (file != NULL)
+        return fb_symfile_function(file, a - module->base, start);
     size_t before = w->arena->used;
     bool hit = symbols->lookup(symbols->self, module, a - module->base, w->arena, &found);
     fb_arena_give_back(w->arena, w->arena->used - before);
@@ -79,8 +73,7 @@ static bool function_at(const struct fb_unwinder *w, const struct fb_module *mod
 
 static bool has_symbols(const struct fb_unwinder *w, const struct fb_module *module)
 {
-    const struct fb_symbols *symbols = w->env->symbols;
-    return symbols != NULL && symbols->state(symbols->self, module) == FB_SYMBOLS_LOADED;
+    return fb_code_symbols(w, module) == FB_SYMBOLS_LOADED;
 }
 
 bool fb_function_entry(const struct fb_unwinder *w, fb_addr a, fb_addr *out)
@@ -121,27 +114,34 @@ static bool symbols_refute(const struct fb_unwinder *w, const struct fb_module *
     return !after_call && function_at(w, module, a, &start) && start == a - module->base;
 }
 
-enum fb_evidence fb_return_evidence(const struct fb_unwinder *w, uint64_t word)
+/* What speaks for `a`, which lies in code: `pointer`, where the machine has Thumb code. */
+static enum fb_evidence judge(const struct fb_unwinder *w, fb_addr a, fb_addr pointer)
 {
-    const struct fb_dump *dump = w->env->dump;
-    fb_addr a = fb_code_address(w, word);
-    if (a < FB_LOWEST_CODE)
+    const struct fb_module *module = fb_place_at(w->places, a)->module;
+    if (module != NULL && w->env->dump->system.os == FB_WINDOWS &&
+        a - module->base < HEADER_SIZE)
         return FB_EVIDENCE_NONE;
-    const struct fb_module *module = fb_code_module(w, a);
-    const struct fb_page *page = fb_page_at(&dump->pages, a);
-    if (page != NULL ? (page->access & FB_PAGE_EXECUTE) == 0
-                     : module == NULL && dump->pages.source != FB_PAGES_NONE)
-        return FB_EVIDENCE_NONE;
-    if (module == NULL && page == NULL)
-        return FB_EVIDENCE_STRAY;
-    if (module != NULL && dump->system.os == FB_WINDOWS && a - module->base < HEADER_SIZE)
-        return FB_EVIDENCE_NONE;
-    bool thumb = dump->system.arch == FB_ARM;
-    enum fb_call_kind call = fb_call_before(w, thumb ? word : a).kind;
+    enum fb_call_kind call = fb_call_before(w, pointer).kind;
     bool proved = call > FB_CALL_NONE;
     if (call == FB_CALL_NONE || (module != NULL && symbols_refute(w, module, a, proved)))
         return FB_EVIDENCE_NONE;
     return proved ? FB_EVIDENCE_PROVED : FB_EVIDENCE_LIKELY;
+}
+
+enum fb_evidence fb_return_evidence(const struct fb_unwinder *w, uint64_t word)
+{
+    fb_addr a = fb_code_address(w, word), pointer = w->thumb != 0 ? word : a;
+    enum fb_evidence most = fb_place_returns(w->places, a);
+    if (most < FB_EVIDENCE_LIKELY)
+        return most;
+    struct fb_return own, *known = fb_return_at(w, pointer, &own);
+    if (known->has_evidence) // and costs what it has cost
+        return !known->has_call || fb_work_take(w->env->work, FB_WORK_CALLS, 1)
+                   ? known->evidence
+                   : FB_EVIDENCE_NONE;
+    known->evidence = judge(w, a, pointer);
+    known->has_evidence = true;
+    return known->evidence;
 }
 
 struct fb_regs fb_regs_in_call(const struct fb_unwinder *w, const struct fb_frame *frame)
@@ -150,24 +150,6 @@ struct fb_regs fb_regs_in_call(const struct fb_unwinder *w, const struct fb_fram
     if (fb_reg_known(&regs, w->names->sp))
         regs.v[w->names->sp] -= frame->popped;
     return regs;
-}
-
-bool fb_in_stack(const struct fb_unwinder *w, fb_addr a)
-{
-    return a >= w->stack_start && a - w->stack_start < w->stack.n;
-}
-
-bool fb_stack_word(const struct fb_unwinder *w, fb_addr a, uint64_t *out)
-{
-    if (!fb_in_stack(w, a))
-        return false;
-    struct fb_reader r = {.in = fb_span_sub(w->stack, a - w->stack_start, w->names->word),
-                          .big = w->env->dump->memory.big};
-    uint64_t word = fb_read_le(&r, w->names->word);
-    if (fb_failed(r.err))
-        return false;
-    *out = word;
-    return true;
 }
 
 bool fb_process_read(const struct fb_unwinder *w, fb_addr a, size_t n, uint64_t *out)

@@ -1,5 +1,6 @@
 /*
- * worker/analysis/unwind/images.c -- the images of a dump's modules and the code in them.
+ * worker/analysis/unwind/images.c -- the images of a dump's modules and the code in them, and
+ * whether there are symbols.
  *
  * The dump may hold their pages, as full dumps do; that is known from the start. Else whoever
  * holds the symbols may hold the file: each is asked for once, when it is needed.
@@ -19,11 +20,13 @@ struct fb_images {
     struct fb_arena tables; // and for what is met during a walk, whose arena forgets it
     size_t entries;
     struct known {
-        bool asked, indexed, odd, named;
+        bool asked, asked_symbols, indexed, odd, named;
+        enum fb_symbol_state symbols;
+        const struct fb_symfile *file;
         const struct fb_image *image;
         struct fb_eh_index fdes;
-        const struct fb_image_functions *functions; // when `named`; NULL: none
-    } v[];                                          // one per module
+        struct fb_image_functions *functions; // when `named`; NULL: none
+    } v[];                                    // one per module
 };
 
 /* From the end of the arena, so that what is not needed of it costs nobody anything. */
@@ -86,6 +89,40 @@ const struct fb_image *fb_code_image(const struct fb_unwinder *w,
     return known->image;
 }
 
+static void ask_symbols(const struct fb_symbols *symbols, const struct fb_module *module,
+                        struct known *out)
+{
+    out->symbols = symbols->state(symbols->self, module);
+    out->file = symbols->symfile != NULL ? symbols->symfile(symbols->self, module) : NULL;
+    out->asked_symbols = true;
+}
+
+/* What is known of a module's symbols; in `own`, when nothing is remembered. */
+static const struct known *symbols_of(const struct fb_unwinder *w,
+                                      const struct fb_module *module, struct known *own)
+{
+    struct fb_images *images = w->env->images;
+    struct known *known = images != NULL ? &images->v[module - images->first] : own;
+    if (images == NULL || !known->asked_symbols)
+        ask_symbols(w->env->symbols, module, known);
+    return known;
+}
+
+enum fb_symbol_state fb_code_symbols(const struct fb_unwinder *w,
+                                     const struct fb_module *module)
+{
+    struct known own;
+    return w->env->symbols != NULL && module != NULL ? symbols_of(w, module, &own)->symbols
+                                                     : FB_SYMBOLS_MISSING;
+}
+
+const struct fb_symfile *fb_code_symfile(const struct fb_unwinder *w,
+                                         const struct fb_module *module)
+{
+    struct known own;
+    return w->env->symbols != NULL && module != NULL ? symbols_of(w, module, &own)->file : NULL;
+}
+
 void fb_code_odd(const struct fb_unwinder *w, const struct fb_module *module, const char *what)
 {
     struct known *known = &w->env->images->v[module - w->env->images->first];
@@ -125,15 +162,29 @@ bool fb_code_nearest(const struct fb_unwinder *w, const struct fb_module *module
     return known->functions != NULL && fb_image_function(known->functions, rva, arena, out);
 }
 
+/* What the dump itself holds. */
+static struct fb_span held(const struct fb_unwinder *w, const struct fb_place *place, fb_addr a,
+                           size_t max)
+{
+    if (place->region != NULL)
+        return fb_span_clip(place->region->bytes, a - place->region->start, max);
+    return place->several ? fb_memory_at(&w->env->dump->memory, a, max) : (struct fb_span){0};
+}
+
 struct fb_span fb_code_bytes(const struct fb_unwinder *w, fb_addr a, size_t max)
 {
-    struct fb_span there = fb_memory_at(&w->env->dump->memory, a, max);
+    struct fb_place *place = fb_place_held(w->places, a);
+    if (place->no_code) // as in most modules of a minidump
+        return (struct fb_span){0};
+    struct fb_span there = held(w, place, a, max);
     if (there.n == max)
         return there;
-    const struct fb_module *module = fb_code_module(w, a);
+    const struct fb_module *module = place->module;
     const struct fb_image *image = fb_code_image(w, module);
-    if (image == NULL)
+    if (image == NULL) {
+        place->no_code = place->region == NULL && !place->several;
         return there;
+    }
     struct fb_span in_file = fb_image_at(image, a - module->base, max);
     return in_file.n > there.n ? in_file : there;
 }
@@ -145,7 +196,7 @@ struct fb_span fb_code_viewed(const struct fb_unwinder *w, struct fb_code_view *
     uint64_t at = a - view->at;
     if (at < view->bytes.n && view->bytes.n - at >= max)
         return (struct fb_span){view->bytes.p + at, max, view->bytes.off + at};
-    struct fb_span there = fb_memory_at(&w->env->dump->memory, a, AHEAD);
+    struct fb_span there = held(w, fb_place_held(w->places, a), a, AHEAD);
     if (there.n < max)
         there = fb_code_bytes(w, a, there.n == 0 ? AHEAD : max);
     *view = (struct fb_code_view){a, there};
@@ -154,7 +205,12 @@ struct fb_span fb_code_viewed(const struct fb_unwinder *w, struct fb_code_view *
 
 struct fb_span fb_code_before(const struct fb_unwinder *w, fb_addr a, size_t max)
 {
-    if (a == 0 || fb_code_bytes(w, a - 1, 1).n == 0)
+    if (a == 0)
+        return (struct fb_span){0};
+    const struct fb_place *place = fb_place_held(w->places, a - 1);
+    if (place->region != NULL && a - place->from >= max) // of one piece
+        return fb_span_sub(place->region->bytes, a - max - place->region->start, max);
+    if (place->no_code || fb_code_bytes(w, a - 1, 1).n == 0)
         return (struct fb_span){0}; // mostly, nothing is at hand
     for (size_t n = max < a ? max : (size_t)a; n > 0; n--) {
         struct fb_span got = fb_code_bytes(w, a - n, n);

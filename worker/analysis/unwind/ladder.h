@@ -15,11 +15,12 @@ struct fb_unwinder { // what stays the same during one walk
     const struct fb_reg_names *names;
     struct fb_span stack; // the captured bytes of the stack
     fb_addr stack_start;
-    fb_addr code_start, code_end; // of all modules: a cheap first answer
-    size_t *instructions;         // that code.c may still decode
+    struct fb_places *places; // of the dump
+    size_t *instructions;     // that code.c may still decode
     const struct fb_frame
         *younger;         // the callee of the frame whose caller is looked for, or NULL
-    uint64_t not_address; // bits that a pointer may carry besides its address
+    uint64_t not_address; // bits that a pointer may carry besides its address: ARM64 only
+    uint64_t thumb;       // the bit of a code pointer that says what code it is: ARM only
 };
 
 /* What a rung proposes. */
@@ -32,7 +33,8 @@ struct fb_caller {
 };
 
 /** Propose a caller of `callee`: at least ip and sp of `caller`, which begins without a known
- * register. An ip below FB_LOWEST_CODE says that the stack ends here. @return false: no idea */
+ * register. An ip below FB_LOWEST_CODE says that the stack ends here. @return false: no idea;
+ * `caller` may then hold anything */
 typedef bool fb_unwind_fn(const struct fb_unwinder *w, const struct fb_frame *callee,
                           struct fb_caller *caller);
 fb_unwind_fn fb_unwind_bad_call, fb_unwind_leaf, fb_unwind_lr;   // leaf.c
@@ -78,7 +80,6 @@ static inline bool fb_sp_is_sure(const struct fb_frame *frame)
  * what records of symbol files and images speak of. evidence.c */
 struct fb_regs fb_regs_in_call(const struct fb_unwinder *w, const struct fb_frame *frame);
 
-enum { FB_LOWEST_CODE = 4096 };
 struct fb_rung {
     const char *method;
     enum fb_trust trust;
@@ -105,14 +106,6 @@ bool fb_pdata_arm64_function(const struct fb_unwinder *w, fb_addr a, fb_addr *be
 
 /* --- evidence.c --------------------------------------------------------------------- */
 
-/* How much a word looks like a return address. STRAY: no module holds it, and nobody says what
- * its page is. LIKELY: in code. PROVED: behind a call. */
-enum fb_evidence {
-    FB_EVIDENCE_NONE,
-    FB_EVIDENCE_STRAY,
-    FB_EVIDENCE_LIKELY,
-    FB_EVIDENCE_PROVED
-};
 enum fb_evidence fb_return_evidence(const struct fb_unwinder *w, uint64_t word);
 /** Whether `a` may hold code: false only when the dump says that it does not. */
 bool fb_may_execute(const struct fb_unwinder *w, fb_addr a);
@@ -132,6 +125,12 @@ struct fb_span fb_code_before(const struct fb_unwinder *w, fb_addr a, size_t max
  * there is neither. */
 const struct fb_image *fb_code_image(const struct fb_unwinder *w,
                                      const struct fb_module *module);
+/** Whether there are symbols for the module; MISSING when there is no module. */
+enum fb_symbol_state fb_code_symbols(const struct fb_unwinder *w,
+                                     const struct fb_module *module);
+/** Its symbol file; NULL when there is none, or who answers does not hand it out. */
+const struct fb_symfile *fb_code_symfile(const struct fb_unwinder *w,
+                                         const struct fb_module *module);
 /** The table of a module's FDEs, made when it is first asked for; NULL when there are none. */
 const struct fb_eh_index *fb_code_fdes(const struct fb_unwinder *w,
                                        const struct fb_module *module);
@@ -144,7 +143,11 @@ bool fb_code_nearest(const struct fb_unwinder *w, const struct fb_module *module
 bool fb_code_own_name(const struct fb_unwinder *w, const struct fb_module *module, uint64_t rva,
                       struct fb_arena *arena, struct fb_symbol *out); // own_name.c
 /** The module that holds `a`, NULL when none does. */
-const struct fb_module *fb_code_module(const struct fb_unwinder *w, fb_addr a);
+static inline const struct fb_module *fb_code_module(const struct fb_unwinder *w, fb_addr a)
+{
+    bool may = a >= w->places->code_start && a < w->places->code_end;
+    return may ? fb_place_at(w->places, a)->module : NULL;
+}
 /** Whether a module (NULL: none) belongs to the system, by where it was loaded from. */
 bool fb_of_system(const struct fb_module *module);
 /** The call before a return address. */
@@ -160,11 +163,40 @@ enum fb_fit fb_call_fits(const struct fb_unwinder *w, fb_addr address,
 bool fb_function_entry(const struct fb_unwinder *w, fb_addr a, fb_addr *out);
 /** Whether two addresses surely lie in different functions. */
 bool fb_other_function(const struct fb_unwinder *w, fb_addr a, fb_addr b);
+/** A code pointer of ARM64 without authentication and tag. */
+fb_addr fb_code_unsigned(const struct fb_unwinder *w, uint64_t word);
 /** A code pointer without authentication, tag and Thumb bits. */
-fb_addr fb_code_address(const struct fb_unwinder *w, uint64_t word);
-/** One word of the stack. @return false: not captured */
-bool fb_stack_word(const struct fb_unwinder *w, fb_addr a, uint64_t *out);
+static inline fb_addr fb_code_address(const struct fb_unwinder *w, uint64_t word)
+{
+    return w->not_address != 0 ? fb_code_unsigned(w, word) : word & ~w->thumb;
+}
+static inline bool fb_in_stack(const struct fb_unwinder *w, fb_addr a)
+{
+    return a - w->stack_start < w->stack.n;
+}
+/** A number of 4 or 8 bytes. */
+static inline uint64_t fb_word(const uint8_t *p, size_t size, bool big)
+{
+    uint32_t narrow;
+    uint64_t wide;
+    if (size == sizeof narrow) {
+        memcpy(&narrow, p, sizeof narrow);
+        return big ? be32toh(narrow) : le32toh(narrow);
+    }
+    memcpy(&wide, p, sizeof wide);
+    return big ? be64toh(wide) : le64toh(wide);
+}
+/** One word of the stack. Without a reader, whose errors nobody would hear: a scan asks this of
+ * every word. @return false: not captured */
+static inline bool fb_stack_word(const struct fb_unwinder *w, fb_addr a, uint64_t *out)
+{
+    size_t word = w->names->word;
+    uint64_t at = a - w->stack_start;
+    if (at >= w->stack.n || w->stack.n - at < word)
+        return false;
+    *out = fb_word(w->stack.p + at, word, w->env->dump->memory.big);
+    return true;
+}
 /** `n` <= 8 bytes of the stack, or of whatever else the dump holds. @return false: not
  * captured */
 bool fb_process_read(const struct fb_unwinder *w, fb_addr a, size_t n, uint64_t *out);
-bool fb_in_stack(const struct fb_unwinder *w, fb_addr a);

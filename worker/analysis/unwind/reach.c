@@ -7,8 +7,8 @@
  * callee stands, the call is proved; when all of it is at hand and it does not, refuted. A way
  * that ends nobody knows where leaves it open.
  */
-#include "unwind/ladder.h"
 #include "unwind/seen.h"
+#include "unwind/steps.h"
 
 #include <string.h>
 
@@ -99,8 +99,9 @@ static fb_addr word_of_jump(const struct search *s, struct fb_span code, fb_addr
     return s->arch == FB_X86 ? d : at + r.at + (uint64_t)(int32_t)d;
 }
 
-static void leaves(struct search *s, struct fb_span code, fb_addr at)
+static void leaves(struct search *s, fb_addr at)
 {
+    struct fb_span code = fb_code_viewed(s->w, &s->view, at, INSTRUCTION_MAX);
     fb_addr word = word_of_jump(s, code, at), target;
     if (stops(s->arch, code))
         return;
@@ -114,10 +115,8 @@ static void leaves(struct search *s, struct fb_span code, fb_addr at)
 /* @return whether the way goes on, at `*at` */
 static bool advance(struct search *s, fb_addr *at)
 {
-    struct fb_span code = fb_code_viewed(s->w, &s->view, *at, INSTRUCTION_MAX);
     struct fb_step step;
-    if (*s->w->instructions == 0 ||
-        !fb_disasm_step(s->w->env->capstone, s->arch, code, *at, &step)) {
+    if (*s->w->instructions == 0 || !fb_step_at(s->w, &s->view, *at, &step)) {
         s->open = true;
         return false;
     }
@@ -128,7 +127,7 @@ static bool advance(struct search *s, fb_addr *at)
     case FB_STEP_RETURN:
         return false;
     case FB_STEP_END:
-        leaves(s, code, *at);
+        leaves(s, *at);
         return false;
     case FB_STEP_BRANCH:
         put_off(s, step.target);
@@ -192,14 +191,13 @@ enum fb_fit fb_call_fits(const struct fb_unwinder *w, fb_addr address,
     size_t before = w->arena->used;
     struct search *s =
         told && w->env->capstone != 0 ? FB_RAW(w->arena, struct search, 1) : NULL;
-    enum fb_fit fit = FB_FIT_OPEN;
-    if (s != NULL) {
-        memset(s, 0, offsetof(struct search, seen.at));
-        s->w = w;
-        s->arch = w->env->dump->system.arch;
-        s->goal = callee->lookup;
-        fit = fits(s, call, address);
-    }
+    if (s == NULL)
+        return FB_FIT_OPEN;
+    memset(s, 0, offsetof(struct search, seen.at));
+    s->w = w;
+    s->arch = w->env->dump->system.arch;
+    s->goal = callee->lookup;
+    enum fb_fit fit = fits(s, call, address);
     fb_arena_give_back(w->arena, w->arena->used - before);
     return fit;
 }

@@ -57,9 +57,10 @@ static enum rank rank_of(const struct fb_unwinder *w, const struct fb_frame *cal
 {
     static const enum rank by_fit[] = {
         [FB_FIT_REFUTED] = REFUTED, [FB_FIT_OPEN] = PROVED, [FB_FIT_PROVED] = REACHED};
-    enum fb_evidence evidence = fb_return_evidence(w, value);
     fb_addr a = fb_code_address(w, value);
-    bool odd = odd_place(w, callee, at);
+    if (fb_place_returns(w->places, a) < FB_EVIDENCE_LIKELY)
+        return NOTHING; // as most words
+    enum fb_evidence evidence = fb_return_evidence(w, value);
     if (evidence < FB_EVIDENCE_LIKELY)
         return NOTHING;
     enum rank rank = LIKELY;
@@ -67,7 +68,7 @@ static enum rank rank_of(const struct fb_unwinder *w, const struct fb_frame *cal
         rank = by_fit[fb_call_fits(w, a, callee)];
     if (rank == REFUTED || rank == REACHED)
         return rank;
-    if (odd)
+    if (odd_place(w, callee, at))
         rank--;
     return rank > ODD && odd_caller(w, callee, a) ? rank - 1 : rank;
 }

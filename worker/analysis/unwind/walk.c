@@ -7,13 +7,11 @@
  * callee: that alone bounds the walk by the size of the stack, whatever its bytes say.
  */
 #include "unwind/walk.h"
-#include "symbols/demangle.h"
-#include "unwind/ladder.h"
+#include "unwind/names.h"
 
 enum {
     GUESSES_MAX = 4,             // scanned frames in a row, once there has been a better one
     INSTRUCTIONS_MAX = 16384,    // decoded to find callers
-    UNLOADED_MAX = 8,            // unloaded modules named per frame
     STACKS_MAX = 2,              // that a walk may change to
     STACK_MAX = 64 * 1024 * 1024 // of a stack that the thread list does not hold
 };
@@ -57,16 +55,14 @@ static void find_stack(struct fb_unwinder *w, const struct fb_thread *thread, fb
 
 static struct fb_unwinder unwinder(const struct fb_walk_env *env,
                                    const struct fb_thread *thread, const struct fb_regs *regs,
-                                   struct fb_arena *arena)
+                                   struct fb_places *places, struct fb_arena *arena)
 {
-    const struct fb_modules *modules = &env->dump->modules;
-    struct fb_unwinder w = {
-        .env = env, .arena = arena, .names = fb_reg_names(env->dump->system.arch)};
-    w.code_start = modules->n != 0 ? modules->v[0].base : 0;
-    for (size_t i = 0; i < modules->n; i++)
-        if (modules->v[i].end > w.code_end)
-            w.code_end = modules->v[i].end;
-    w.not_address = beyond_address(env->dump, w.code_end);
+    struct fb_unwinder w = {.env = env,
+                            .arena = arena,
+                            .names = fb_reg_names(env->dump->system.arch),
+                            .places = places,
+                            .thumb = env->dump->system.arch == FB_ARM};
+    w.not_address = beyond_address(env->dump, places->code_end);
     find_stack(&w, thread, fb_reg_sp(regs));
     return w;
 }
@@ -110,19 +106,18 @@ static void keep_saved(const struct fb_ladder *ladder, const struct fb_reg_names
                      UINT64_C(1) << names->sp | (names->fp >= 0 ? UINT64_C(1) << names->fp : 0);
 }
 
-static struct fb_frame frame_of(const struct walk *walk, const struct fb_rung *rung,
-                                const struct fb_regs *regs, bool exact)
+static void make_frame(const struct walk *walk, const struct fb_rung *rung,
+                       const struct fb_regs *regs, bool exact, struct fb_frame *out)
 {
     fb_addr ip = fb_reg_ip(regs);
-    return (struct fb_frame){
-        .resume = ip,
-        .lookup = exact ? fb_code_address(&walk->w, ip) : ip - walk->ladder->call,
-        .sp = fb_reg_sp(regs),
-        .trust = rung->trust,
-        .method = rung->method,
-        .exact = exact,
-        .regs = *regs,
-    };
+    memset(out, 0, offsetof(struct fb_frame, regs));
+    out->resume = ip;
+    out->lookup = exact ? fb_code_address(&walk->w, ip) : ip - walk->ladder->call;
+    out->sp = fb_reg_sp(regs);
+    out->trust = rung->trust;
+    out->method = rung->method;
+    out->exact = exact;
+    out->regs = *regs;
 }
 
 /* Scanned frames in a row are guesses upon guesses, unless a call before each proves it, or
@@ -170,35 +165,41 @@ static void remember_place(const struct walk *walk, const struct fb_frame *calle
                            struct proposal *p)
 {
     fb_addr sp = fb_reg_sp(&caller->regs);
-    if (p->reckoned || rung->trust < FB_TRUST_CFI || sp <= callee->sp ||
+    if (!walk->shadow.open || p->reckoned || rung->trust < FB_TRUST_CFI || sp <= callee->sp ||
         !fb_in_stack(&walk->w, sp))
         return;
     p->reckoned = true;
     p->place = *caller;
 }
 
-static struct proposal propose(const struct walk *walk, const struct fb_frame *callee)
+/* Nothing is known of it. The registers' values need not be zeroed for that. */
+static void forget_caller(enum fb_arch arch, struct fb_caller *caller)
 {
-    struct proposal p = {.stop = NULL};
+    caller->regs.arch = arch;
+    caller->regs.valid = 0;
+    caller->exact = caller->unpopped = caller->other_stack = false;
+    caller->popped = 0;
+}
+
+static void propose(const struct walk *walk, const struct fb_frame *callee, struct proposal *p)
+{
     for (const struct fb_rung *rung = walk->ladder->rung; rung->method != NULL; rung++) {
-        struct fb_caller caller = {.regs.arch = callee->regs.arch};
-        if ((p.stop = spent(walk, rung)) != NULL)
-            return p;
-        if (!rung->unwind(&walk->w, callee, &caller))
+        forget_caller(callee->regs.arch, &p->caller);
+        if ((p->stop = spent(walk, rung)) != NULL)
+            return;
+        if (!rung->unwind(&walk->w, callee, &p->caller))
             continue;
-        remember_place(walk, callee, rung, &caller, &p);
-        if (fb_reg_ip(&caller.regs) < FB_LOWEST_CODE) {
-            p.stop = "end of the stack";
-            return p;
+        remember_place(walk, callee, rung, &p->caller, p);
+        if (fb_reg_ip(&p->caller.regs) < FB_LOWEST_CODE) {
+            p->stop = "end of the stack";
+            return;
         }
-        if (passes(walk, callee, &caller)) {
-            p.by = rung;
-            p.caller = caller;
-            return p;
+        if (passes(walk, callee, &p->caller)) {
+            p->by = rung;
+            return;
         }
     }
-    p.stop = no_method(&walk->w, callee);
-    return p;
+    p->stop = no_method(&walk->w, callee);
 }
 
 /* The shadow stack has the last word. What it says in place of a method that reckons, means
@@ -221,7 +222,10 @@ static void hear_witness(struct walk *walk, const struct fb_frame *callee, struc
 /* The caller of `callee`. @return NULL: found; else why not */
 static const char *step(struct walk *walk, const struct fb_frame *callee, struct fb_frame *out)
 {
-    struct proposal p = propose(walk, callee);
+    struct proposal p;
+    p.by = NULL;
+    p.reckoned = false;
+    propose(walk, callee, &p);
     if (walk->shadow.open)
         hear_witness(walk, callee, &p);
     if (p.by == NULL)
@@ -230,84 +234,11 @@ static const char *step(struct walk *walk, const struct fb_frame *callee, struct
         keep_saved(walk->ladder, walk->w.names, &p.caller.regs);
     if (p.caller.other_stack)
         change_stack(walk, &p.caller.regs);
-    *out = frame_of(walk, p.by, &p.caller.regs, p.caller.exact);
+    make_frame(walk, p.by, &p.caller.regs, p.caller.exact, out);
     out->popped = p.caller.popped;
     out->unpopped = p.caller.unpopped;
     count(walk, p.by, out);
     return NULL;
-}
-
-/* --- names -------------------------------------------------------------------------- */
-
-static bool held_by(const struct fb_unloaded *u, fb_addr a)
-{
-    return a >= u->base && a - u->base < u->size;
-}
-
-static void name_unloaded(const struct fb_dump *dump, struct fb_arena *arena,
-                          struct fb_frame *f)
-{
-    const struct fb_unloaded **v = FB_NEW(arena, const struct fb_unloaded *, UNLOADED_MAX);
-    size_t n = 0;
-    for (size_t i = 0; v != NULL && i < dump->n_unloaded && n < UNLOADED_MAX; i++)
-        if (held_by(&dump->unloaded[i], f->lookup))
-            v[n++] = &dump->unloaded[i];
-    f->unloaded = v;
-    f->n_unloaded = n;
-}
-
-/* A name as people write it, as long as that is not too much work. */
-static const char *people_write(const struct fb_unwinder *w, const char *name,
-                                struct fb_arena *arena)
-{
-    bool mangled = name[0] == '_';
-    return mangled && fb_work_take(w->env->work, FB_WORK_LETTERS, strlen(name))
-               ? fb_demangle(name, arena)
-               : name;
-}
-
-/* The same of all of them. */
-static const struct fb_inline *demangle_inlines(const struct fb_unwinder *w,
-                                                const struct fb_inline *v, size_t n,
-                                                struct fb_arena *arena)
-{
-    struct fb_inline *copy = NULL;
-    for (size_t i = 0; i < n; i++) {
-        const char *name = people_write(w, v[i].function, arena);
-        if (name == v[i].function)
-            continue;
-        if (copy == NULL && (copy = FB_RAW(arena, struct fb_inline, n)) != NULL)
-            memcpy(copy, v, n * sizeof *v);
-        if (copy != NULL)
-            copy[i].function = name;
-    }
-    return copy != NULL ? copy : v;
-}
-
-static void name_frame(const struct fb_unwinder *w, struct fb_arena *arena, struct fb_frame *f)
-{
-    const struct fb_symbols *symbols = w->env->symbols;
-    struct fb_symbol s = {0};
-    f->module = fb_code_module(w, f->lookup);
-    if (f->module == NULL)
-        name_unloaded(w->env->dump, arena, f);
-    if (f->module == NULL)
-        return;
-    uint64_t rva = f->lookup - f->module->base;
-    bool has =
-        symbols != NULL && symbols->state(symbols->self, f->module) != FB_SYMBOLS_MISSING;
-    if (has ? !symbols->lookup(symbols->self, f->module, rva, arena, &s)
-            : !fb_code_own_name(w, f->module, rva, arena, &s))
-        return;
-    f->function = people_write(w, s.function, arena);
-    f->mangled = f->function != s.function ? s.function : NULL;
-    f->function_at = f->module->base + s.function_rva;
-    f->shared = s.shared;
-    f->nearest = s.nearest;
-    f->file = s.file;
-    f->line = s.line;
-    f->inlines = demangle_inlines(w, s.inlines, s.n_inlines, arena);
-    f->n_inlines = s.n_inlines;
 }
 
 /* --- the whole ---------------------------------------------------------------------- */
@@ -334,7 +265,7 @@ static void find_frames(struct walk *walk, const struct fb_regs *regs, struct fb
     static const struct fb_rung context = {"context", FB_TRUST_CONTEXT, NULL};
     size_t n = 0;
     const char *stop = NULL;
-    v[n++] = frame_of(walk, &context, regs, true);
+    make_frame(walk, &context, regs, true, &v[n++]);
     while (stop == NULL && n < cap && fb_work_take(walk->w.env->work, FB_WORK_FRAMES, 1)) {
         walk->w.younger = n > 1 ? &v[n - 2] : NULL;
         if ((stop = step(walk, &v[n - 1], &v[n])) == NULL)
@@ -357,7 +288,10 @@ struct fb_err fb_walk(const struct fb_walk_env *env, const struct fb_thread *thr
     struct fb_frame *v = room_for_frames(arena, &cap);
     if (v == NULL)
         return FB_FAIL(LIMIT, "no room for the frames of a thread", 0);
-    walk.w = unwinder(env, thread, regs, arena);
+    struct fb_places own;
+    if (env->places == NULL)
+        fb_places_open(env->dump, &own);
+    walk.w = unwinder(env, thread, regs, env->places != NULL ? env->places : &own, arena);
     fb_shadow_open(&walk.w, thread, regs == &thread->regs, &walk.shadow);
     size_t allowed = walk.instructions = allowance(env);
     walk.w.instructions = &walk.instructions;
@@ -365,7 +299,7 @@ struct fb_err fb_walk(const struct fb_walk_env *env, const struct fb_thread *thr
     (void)fb_work_take(env->work, FB_WORK_INSTRUCTIONS, allowed - walk.instructions);
     fb_arena_give_back(arena, (cap - out->n) * sizeof *v);
     for (size_t i = 0; i < out->n; i++)
-        name_frame(&walk.w, arena, &v[i]);
+        fb_name_frame(&walk.w, arena, &v[i]);
     out->cycle = fb_stack_cycle(out);
     if (out->cut && cap < FB_FRAMES_MAX)
         return FB_FAIL(LIMIT, "no room for all frames of a thread", 0);

@@ -7,9 +7,13 @@
 #pragma once
 #include "analysis.h"
 #include "symbols/symbols.h"
+#include "unwind/places.h"
 #include "unwind/work.h"
 
-struct fb_images; // images.c
+struct fb_images;  // images.c
+struct fb_steps;   // steps.h
+struct fb_returns; // returns.h
+struct fb_named;   // names.h
 
 enum { FB_FRAMES_MAX = 1024, FB_SCANNED_MAX = 256 };
 
@@ -18,8 +22,12 @@ struct fb_walk_env {
     const struct fb_symbols *symbols; // NULL: none
     size_t capstone;                  // handle (csh) for the dump's architecture, 0: none
     struct fb_work *work; // that all walks together may do; NULL: each has limits of its own
-    struct fb_images *images; // of the dump's modules, found when first needed; NULL: none
-    struct fb_notes *notes;   // of what is odd in them; NULL: nobody listens
+    struct fb_images *images;   // of the dump's modules, found when first needed; NULL: none
+    struct fb_notes *notes;     // of what is odd in them; NULL: nobody listens
+    struct fb_places *places;   // that all walks together have looked up; NULL: each for itself
+    struct fb_steps *steps;     // that they have decoded; NULL: nothing is remembered
+    struct fb_returns *returns; // that they have judged; likewise
+    struct fb_named *named;     // frames that they have named; likewise
 };
 
 /** Room for what is found of the images of the dump's modules; part of it is borrowed from the
