@@ -142,6 +142,33 @@ static void numbers_and_cuts(void)
     CHECK("format", f.cut && strcmp(room, "abcde") == 0);
 }
 
+/* Every length with an odd unit at every place: the copy ends there, whether it goes by words
+ * or by letters, and in either byte order. */
+static void plain_runs(void)
+{
+    static const uint16_t odd[] = {0, 0x80, 0xFF, 0x100, 0x141, 0x4141, 0x8000, 0xFFFF};
+    enum { LONGEST = 20, KINDS = sizeof odd / sizeof *odd };
+    for (size_t i = 0; i < KINDS * LONGEST * (LONGEST + 1); i++) {
+        size_t kind = i % KINDS, n = 1 + i / KINDS % LONGEST, at = i / KINDS / LONGEST;
+        uint8_t little[2 * LONGEST], big[2 * LONGEST], bytes[LONGEST];
+        char out[3][LONGEST] = {0};
+        for (size_t k = 0; k < n; k++) {
+            uint16_t unit = k == at ? odd[kind] : (uint16_t)(k % 3 == 0 ? 0x7F : 1 + k);
+            bytes[k] = unit > 0xFF ? 0x80 : (uint8_t)unit;
+            little[2 * k] = big[2 * k + 1] = (uint8_t)unit;
+            little[2 * k + 1] = big[2 * k] = (uint8_t)(unit >> 8);
+        }
+        size_t want = at < n ? at : n;
+        size_t got[] = {fb_text_plain((struct fb_span){bytes, n, 0}, out[0]),
+                        fb_text_plain16((struct fb_span){little, 2 * n, 0}, false, out[1]),
+                        fb_text_plain16((struct fb_span){big, 2 * n, 0}, true, out[2])};
+        for (size_t k = 0; k < 3; k++) {
+            CHECK("plain run", got[k] == want);
+            CHECK("plain text", memcmp(out[k], bytes, want) == 0);
+        }
+    }
+}
+
 static int by_value(const void *a, const void *b)
 {
     int x = *(const int *)a, y = *(const int *)b;
@@ -217,6 +244,7 @@ int main(void)
     arena_ends();
     utf8();
     utf16();
+    plain_runs();
     numbers_and_cuts();
     sorting();
     sorting_runs();

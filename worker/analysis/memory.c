@@ -75,13 +75,15 @@ bool fb_memory_read(const struct fb_memory *memory, fb_addr a, size_t n, uint64_
 
 /* --- putting in order ---------------------------------------------------------------- */
 
+static bool is_separator(char c) { return c == '/' || c == '\\'; }
+
 const char *fb_last_component(const char *path)
 {
-    const char *last = path;
-    for (const char *p = path; p != NULL && *p != 0; p++)
-        if ((*p == '/' || *p == '\\') && p[1] != 0)
-            last = p + 1;
-    return last;
+    size_t at = path != NULL ? strlen(path) : 0;
+    while (at > 1)
+        if (is_separator(path[--at - 1]))
+            return path + at;
+    return path;
 }
 
 int fb_module_order(const void *pa, const void *pb)

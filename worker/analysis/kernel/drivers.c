@@ -8,7 +8,6 @@
 #include "kernel/parts.h"
 
 #include "base/sort.h"
-#include "build_ids.h"
 
 enum { PAGE_MASK = 0xFFF };
 
@@ -85,15 +84,6 @@ static const char *name_at(struct fb_kd *k, uint32_t at)
     return name != NULL ? name : "";
 }
 
-static const char *code_id(struct fb_kd *k, const struct fb_module *module)
-{
-    char id[FB_CODE_ID_ROOM];
-    fb_pe_code_id(module->timestamp, module->size, id);
-    char *copy = fb_arena_text(k->arena, id, strlen(id));
-    k->full |= copy == NULL;
-    return copy;
-}
-
 /* `end` holds the place in the file until the list is in order. */
 static void read_driver(struct fb_kd *k, struct fb_span entry, size_t place,
                         struct fb_module *out)
@@ -106,7 +96,7 @@ static void read_driver(struct fb_kd *k, struct fb_span entry, size_t place,
     out->end = place;
     out->path = name_at(k, (uint32_t)fb_kd_number(entry, 0, 4));
     out->name = fb_last_component(out->path);
-    out->code_id = code_id(k, out);
+    out->code_id = FB_CODE_ID_PE;
 }
 
 /* Of several with one base the first holds it; one that reaches into the next is cut there. */

@@ -25,30 +25,21 @@ static bool is_apple(const struct fb_md *m)
 }
 
 /* Folklore: Linux writers have four numbers and four words, and no use for halves. */
-static const char *version_text(struct fb_md *m, struct fb_span info)
+static void read_version(const struct fb_md *m, struct fb_span info, uint32_t words[4])
 {
     struct fb_reader r = fb_md_reader(m, info);
-    bool valid = fb_read_u32(&r) == FIXED_INFO;
+    if (fb_read_u32(&r) != FIXED_INFO)
+        return;
     fb_read_skip(&r, 4); // version of the struct
-    uint32_t words[4];
     for (size_t i = 0; i < 4; i++)
         words[i] = fb_read_u32(&r);
     enum fb_os os = m->dump->system.os;
-    if (os != FB_LINUX && os != FB_ANDROID) {
-        words[3] = words[1] & 0xFFFF;
-        words[2] = words[1] >> 16;
-        words[1] = words[0] & 0xFFFF;
-        words[0] = words[0] >> 16;
-    }
-    if (!valid || (words[0] | words[1] | words[2] | words[3]) == 0)
-        return NULL; // nobody releases 0.0.0.0
-    char buffer[48];
-    struct fb_text text = fb_text_over(buffer, sizeof buffer);
-    for (size_t i = 0; i < 4; i++) {
-        fb_text_str(&text, i > 0 ? "." : "");
-        fb_text_dec(&text, words[i]);
-    }
-    return fb_md_keep(m, &text);
+    if (os == FB_LINUX || os == FB_ANDROID)
+        return;
+    words[3] = words[1] & 0xFFFF;
+    words[2] = words[1] >> 16;
+    words[1] = words[0] & 0xFFFF;
+    words[0] = words[0] >> 16;
 }
 
 static bool is_program(const struct fb_md *m, struct fb_span info)
@@ -77,7 +68,7 @@ static void read_module(struct fb_md *m, struct fb_reader r, size_t place,
     struct fb_md_location misc = fb_md_location(&r);
     module->path = or_nothing(fb_md_string(m, name));
     module->name = fb_last_component(module->path);
-    module->version = version_text(m, info);
+    read_version(m, info, module->version);
     fb_md_identify(m, codeview, misc, module);
     if (m->dump->modules.main == SIZE_MAX && is_apple(m) && is_program(m, info))
         m->dump->modules.main = place;
@@ -167,7 +158,10 @@ struct fb_err fb_md_unloaded(struct fb_md *m, struct fb_md_stream s)
         v[i].checksum = fb_read_u32(&r);
         v[i].timestamp = fb_read_u32(&r);
         v[i].name = fb_last_component(or_nothing(fb_md_string(m, fb_read_u32(&r))));
-        v[i].code_id = fb_md_pe_code_id(m, v[i].timestamp, v[i].size);
+        char id[FB_CODE_ID_ROOM];
+        fb_pe_code_id(v[i].timestamp, v[i].size, id);
+        v[i].code_id = fb_arena_text(m->arena, id, strlen(id));
+        m->full |= v[i].code_id == NULL;
     }
     m->dump->unloaded = v;
     m->dump->n_unloaded = m->full ? 0 : list.n;

@@ -199,11 +199,9 @@ void fb_md_guess_system(struct fb_md *m);
 void fb_md_guess_arch(struct fb_md *m, struct fb_span context);
 /** Put `n` more modules, in address order and on no other's addresses, among the others. */
 void fb_md_add_modules(struct fb_md *m, const struct fb_module *more, size_t n);
-/** CodeView and MISC records: debug file, debug id and code id of `module`. */
+/** CodeView and MISC records: debug file and ids of `module`. */
 void fb_md_identify(struct fb_md *m, struct fb_md_location codeview, struct fb_md_location misc,
                     struct fb_module *module);
-/** The code id of a PE image. */
-const char *fb_md_pe_code_id(struct fb_md *m, uint32_t timestamp, uint64_t size);
 /** One more range of pages, for which there is room; and all of them in order. */
 void fb_md_add_page(struct fb_md *m, struct fb_page page, uint64_t at);
 void fb_md_sort_pages(struct fb_md *m);
