@@ -18,9 +18,9 @@ enum fb_codeview_kind {
     FB_CODEVIEW_PDB20,
     FB_CODEVIEW_ELF
 };
-struct fb_build { // as recorded: most are never asked for, and so not spelled
-    enum fb_codeview_kind kind;
-    bool big; // the numbers in `id` stand most significant byte first
+struct fb_build {                   // as recorded: most are never asked for, and so not spelled
+    enum fb_codeview_kind kind : 8; // there is one of these per module of a dump
+    bool big;                       // the numbers in `id` stand most significant byte first
     uint32_t age;
     struct fb_span id; // GUID, timestamp or build id, by kind; empty: a linker wrote none
 };
