@@ -188,25 +188,39 @@ static void sorting(void)
     }
 }
 
-/* Lists of runs: of every length from few elements to one, so that both ways are gone. */
-static void sorting_runs(void)
+struct numbered {
+    uint64_t number;
+    size_t place;
+};
+
+static int by_place(const void *a, const void *b)
+{
+    size_t x = ((const struct numbered *)a)->place, y = ((const struct numbered *)b)->place;
+    return (x > y) - (x < y);
+}
+
+/* Lists of runs: of every length from few elements to one, so that both ways are gone; equal
+ * numbers are ordered by where they stood. */
+static void sorting_numbered(void)
 {
     enum { N = 300 };
-    for (int length = 1; length <= N; length++) {
-        int v[N], room[N], counts[N] = {0};
-        for (int i = 0; i < N; i++)
-            v[i] = (i % length) * 7 % N;
-        for (int i = 0; i < N; i++)
-            counts[v[i]]++;
-        const int *sorted = fb_sort_runs(v, N, sizeof *v, by_value, room);
-        for (int i = 0; i < N; i++) {
-            CHECK("in order", i == 0 || sorted[i - 1] <= sorted[i]);
-            counts[sorted[i]]--;
+    for (size_t length = 1; length <= N; length++) {
+        struct numbered v[N], room[N];
+        bool seen[N] = {false};
+        for (size_t i = 0; i < N; i++)
+            v[i] = (struct numbered){UINT64_MAX - i % length * 7 % 100, i};
+        const struct numbered *sorted = fb_sort_numbered(v, N, sizeof *v, by_place, room);
+        for (size_t i = 0; i < N; i++) {
+            const struct numbered *last = &sorted[i - (i > 0)];
+            CHECK("in order",
+                  last->number < sorted[i].number ||
+                      (last->number == sorted[i].number && last->place <= sorted[i].place));
+            CHECK("once", !seen[sorted[i].place]);
+            seen[sorted[i].place] = true;
+            CHECK("whole", sorted[i].number == UINT64_MAX - sorted[i].place % length * 7 % 100);
         }
-        for (int i = 0; i < N; i++)
-            CHECK("the same elements", counts[i] == 0);
     }
-    CHECK("nothing", fb_sort_runs(NULL, 0, sizeof(int), by_value, NULL) == NULL);
+    CHECK("nothing", fb_sort_numbered(NULL, 0, sizeof(int), by_place, NULL) == NULL);
 }
 
 static void sha256_of(const uint8_t *p, size_t n, bool portable, uint8_t out[32])
@@ -247,7 +261,7 @@ int main(void)
     plain_runs();
     numbers_and_cuts();
     sorting();
-    sorting_runs();
+    sorting_numbered();
     digests_equal_openssl();
     return check_done();
 }

@@ -162,7 +162,7 @@ static void links(void)
 
 int main(void)
 {
-    static const uint8_t build_bytes[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 0x10, 0x11, 0x12, 0x13};
+    static const uint8_t build_id[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 0x10, 0x11, 0x12, 0x13};
     if (mkdtemp(root) == NULL)
         return check_skip("no temporary folder");
     imagegen_pe(

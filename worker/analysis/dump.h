@@ -337,9 +337,7 @@ struct fb_dump {
 
 /** A view of what follows the last slash or backslash. NULL for NULL. */
 const char *fb_last_component(const char *path);
-/** Orders for fb_sort: modules by base, then by `end`, which holds the place in the file until
- * they are in order; regions by start, then size, then place. */
-int fb_module_order(const void *a, const void *b);
+/** Order for fb_sort: regions by start, then size, then place. */
 int fb_region_order(const void *a, const void *b);
 
 /* --- for those who read it ---------------------------------------------------------- */

@@ -86,14 +86,6 @@ const char *fb_last_component(const char *path)
     return path;
 }
 
-int fb_module_order(const void *pa, const void *pb)
-{
-    const struct fb_module *a = pa, *b = pb;
-    if (a->base != b->base)
-        return a->base < b->base ? -1 : 1;
-    return a->end < b->end ? -1 : a->end > b->end;
-}
-
 int fb_region_order(const void *pa, const void *pb)
 {
     const struct fb_region *a = pa, *b = pb;

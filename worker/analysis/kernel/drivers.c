@@ -99,11 +99,19 @@ static void read_driver(struct fb_kd *k, struct fb_span entry, size_t place,
     out->code_id = FB_CODE_ID_PE;
 }
 
+static int by_base(const void *pa, const void *pb)
+{
+    const struct fb_module *a = pa, *b = pb;
+    if (a->base != b->base)
+        return a->base < b->base ? -1 : 1;
+    return a->end < b->end ? -1 : a->end > b->end;
+}
+
 /* Of several with one base the first holds it; one that reaches into the next is cut there. */
 static void put_in_order(struct fb_kd *k)
 {
     struct fb_modules *modules = &k->dump->modules;
-    fb_sort(modules->v, modules->n, sizeof *modules->v, fb_module_order);
+    fb_sort(modules->v, modules->n, sizeof *modules->v, by_base);
     fb_addr above = UINT64_MAX;
     for (size_t i = modules->n; i-- > 0;) {
         struct fb_module *m = &modules->v[i];

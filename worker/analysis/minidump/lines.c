@@ -17,10 +17,13 @@ struct fb_span fb_md_trim(struct fb_span s)
 
 struct fb_span fb_md_cut_at(struct fb_span *rest, int end)
 {
-    const uint8_t *found = rest->n != 0 ? memchr(rest->p, end, rest->n) : NULL;
-    size_t n = found != NULL ? (size_t)(found - rest->p) : rest->n;
-    struct fb_span before = fb_span_sub(*rest, 0, n);
-    *rest = fb_span_sub(*rest, n + (found != NULL), rest->n - n - (found != NULL));
+    struct fb_span before = *rest;
+    if (rest->n == 0)
+        return before;
+    const uint8_t *found = memchr(rest->p, end, rest->n);
+    before.n = found != NULL ? (size_t)(found - rest->p) : rest->n;
+    size_t past = before.n + (found != NULL);
+    *rest = (struct fb_span){rest->p + past, rest->n - past, rest->off + past};
     return before;
 }
 

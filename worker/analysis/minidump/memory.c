@@ -82,7 +82,8 @@ static struct fb_md_list list64(struct fb_md *m, uint64_t *rva)
 
 static void put_in_order(struct fb_memory *memory, struct fb_region *room)
 {
-    memory->v = fb_sort_runs(memory->v, memory->n, sizeof *memory->v, fb_region_order, room);
+    memory->v =
+        fb_sort_numbered(memory->v, memory->n, sizeof *memory->v, fb_region_order, room);
     size_t kept = 0;
     for (size_t i = 0; i < memory->n; i++) {
         const struct fb_region *region = &memory->v[i];

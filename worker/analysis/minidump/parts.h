@@ -109,6 +109,7 @@ struct fb_md {
     bool requesting_known;
     uint32_t requesting;         // thread id, Breakpad
     struct fb_span xstate_table; // MiscInfo's: {offset, size} of each XSAVE feature
+    uint64_t types;              // a bit for each that is in the directory, some share one
 };
 
 /** `n` zeroed elements; NULL, and `full` set, when the arena has no room. */
