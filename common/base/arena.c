@@ -69,6 +69,13 @@ char *fb_arena_text(struct fb_arena *arena, const char *p, size_t n)
     return copy;
 }
 
+size_t fb_arena_left(struct fb_arena *arena)
+{
+    if (BORDER != 0 && FB_RAW(arena, char, 0) == NULL)
+        return 0;
+    return arena->cap - arena->used;
+}
+
 char *fb_arena_take(struct fb_arena *arena, size_t n)
 {
     open_block(arena);

@@ -75,15 +75,15 @@ bool fb_memory_read(const struct fb_memory *memory, fb_addr a, size_t n, uint64_
 
 /* --- putting in order ---------------------------------------------------------------- */
 
-static bool is_separator(char c) { return c == '/' || c == '\\'; }
-
 const char *fb_last_component(const char *path)
 {
-    size_t at = path != NULL ? strlen(path) : 0;
-    while (at > 1)
-        if (is_separator(path[--at - 1]))
-            return path + at;
-    return path;
+    size_t n = path != NULL ? strlen(path) : 0;
+    if (n < 2)
+        return path;
+    const char *slash = memrchr(path, '/', n - 1); // one at the very end parts nothing
+    const char *from = slash != NULL ? slash + 1 : path;
+    const char *backslash = memrchr(from, '\\', (size_t)(path + n - 1 - from));
+    return backslash != NULL ? backslash + 1 : from;
 }
 
 int fb_region_order(const void *pa, const void *pb)

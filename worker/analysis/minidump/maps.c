@@ -15,9 +15,10 @@ static const uint8_t digits[256] = { // one more than each is worth
 
 static bool hex(struct fb_reader *r, char end, uint64_t *out)
 {
+    const struct fb_span in = fb_span_clip(r->in, r->at, UINT64_MAX);
     uint64_t v = 0;
     size_t n = 0;
-    for (uint8_t digit; r->at + n < r->in.n && (digit = digits[r->in.p[r->at + n]]) != 0; n++)
+    for (uint8_t digit; n < in.n && (digit = digits[in.p[n]]) != 0; n++)
         v = v << 4 | (uint64_t)(digit - 1);
     fb_read_skip(r, n);
     *out = v;
@@ -27,10 +28,13 @@ static bool hex(struct fb_reader *r, char end, uint64_t *out)
 /* Past a field and the blanks behind it. */
 static void skip_field(struct fb_reader *r)
 {
-    while (r->at < r->in.n && r->in.p[r->at] != ' ')
-        r->at++;
-    while (r->at < r->in.n && r->in.p[r->at] == ' ')
-        r->at++;
+    const struct fb_span in = r->in;
+    size_t at = r->at;
+    while (at < in.n && in.p[at] != ' ')
+        at++;
+    while (at < in.n && in.p[at] == ' ')
+        at++;
+    r->at = at;
 }
 
 static bool begins(struct fb_span s, const char *with)

@@ -123,8 +123,8 @@ static void find_order(struct fb_md *m, const struct fb_md_list *list)
     if (m->full)
         return;
     for (size_t i = 0; i < list->n; i++) {
-        struct fb_reader r = fb_md_entry(m, list, i);
-        v[i] = (struct based){fb_md_address(m, fb_read_u64(&r)), i};
+        uint64_t base = fb_number_at(list->bytes.p + i * ENTRY_SIZE, 8, m->big);
+        v[i] = (struct based){fb_md_address(m, base), i};
     }
     v = fb_sort_numbered(v, list->n, sizeof *v, by_place, room);
     for (size_t i = 0; i < list->n; i++)

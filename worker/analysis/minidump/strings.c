@@ -30,17 +30,12 @@ static size_t room_for(struct fb_span bytes, size_t unit)
     return bytes.n / unit * UTF8_MAX + 1;
 }
 
-static size_t room_left(const struct fb_md *m)
-{
-    return FB_RAW(m->arena, char, 0) != NULL ? m->arena->cap - m->arena->used : 0;
-}
-
 static const char *keep(struct fb_md *m, struct fb_span bytes, size_t unit)
 {
     size_t room = room_for(bytes, unit);
     if (!afford(m, room, bytes.off))
         return NULL;
-    if (room_left(m) < room) {
+    if (fb_arena_left(m->arena) < room) {
         m->full = true;
         return NULL;
     }
@@ -63,11 +58,12 @@ static const char *keep(struct fb_md *m, struct fb_span bytes, size_t unit)
 static const char *plain(struct fb_md *m, struct fb_span bytes, size_t unit)
 {
     size_t room = room_for(bytes, unit);
-    if (room > m->text_left || room > room_left(m))
+    if (room > m->text_left || room > fb_arena_left(m->arena))
         return NULL;
     char *out = fb_arena_take(m->arena, room);
     size_t n = unit == 1 ? fb_text_plain(bytes, out) : fb_text_plain16(bytes, m->big, out);
-    bool whole = until_nul(fb_span_clip(bytes, n * unit, unit), unit).n == 0;
+    size_t at = n * unit;
+    bool whole = at == bytes.n || (bytes.p[at] == 0 && bytes.p[at + unit - 1] == 0);
     fb_arena_give_back(m->arena, whole ? room - n - 1 : room);
     if (!whole)
         return NULL;
