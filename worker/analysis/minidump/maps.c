@@ -25,13 +25,16 @@ static bool hex(struct fb_reader *r, char end, uint64_t *out)
     return n <= 16 && fb_read_u8(r) == (uint8_t)end;
 }
 
-/* Past a field and the blanks behind it. */
+/* Past a field and the blanks behind it: many, where the kernel fills up to the path. */
 static void skip_field(struct fb_reader *r)
 {
+    static const uint8_t blanks[8] = {' ', ' ', ' ', ' ', ' ', ' ', ' ', ' '};
     const struct fb_span in = r->in;
     size_t at = r->at;
     while (at < in.n && in.p[at] != ' ')
         at++;
+    while (in.n - at >= sizeof blanks && memcmp(in.p + at, blanks, sizeof blanks) == 0)
+        at += sizeof blanks;
     while (at < in.n && in.p[at] == ' ')
         at++;
     r->at = at;
