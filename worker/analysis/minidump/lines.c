@@ -15,20 +15,6 @@ struct fb_span fb_md_trim(struct fb_span s)
     return s;
 }
 
-struct fb_span fb_md_cut_at(struct fb_span *rest, int end)
-{
-    struct fb_span before = *rest;
-    if (rest->n == 0)
-        return before;
-    const uint8_t *found = memchr(rest->p, end, rest->n);
-    before.n = found != NULL ? (size_t)(found - rest->p) : rest->n;
-    size_t past = before.n + (found != NULL);
-    *rest = (struct fb_span){rest->p + past, rest->n - past, rest->off + past};
-    return before;
-}
-
-struct fb_span fb_md_next_line(struct fb_span *rest) { return fb_md_cut_at(rest, '\n'); }
-
 /* The value of `line` if it is that name's. */
 static struct fb_span value_of(struct fb_span line, const char *name, char separator)
 {

@@ -152,7 +152,6 @@ const char *fb_md_keep(struct fb_md *m, const struct fb_text *text);
 /* --- lines.c: texts of lines and of words ------------------------- */
 
 struct fb_span fb_md_trim(struct fb_span s);
-struct fb_span fb_md_next_line(struct fb_span *rest);
 /** The values of lines "name = value" or "name: value", trimmed: per name that of its first
  * line, empty when it has none. All `n` names are looked for in one pass. */
 void fb_md_values(struct fb_span text, char separator, const char *const *names,
@@ -160,7 +159,21 @@ void fb_md_values(struct fb_span text, char separator, const char *const *names,
 /** A decimal number at the start of `text`, 0 when there is none; UINT64_MAX: it is larger. */
 uint64_t fb_md_decimal(struct fb_span text);
 /** What stands before the first `end`, or all of it; `rest` goes on behind it. */
-struct fb_span fb_md_cut_at(struct fb_span *rest, int end);
+static inline struct fb_span fb_md_cut_at(struct fb_span *rest, int end)
+{
+    struct fb_span before = *rest;
+    if (rest->n == 0)
+        return before;
+    const uint8_t *found = memchr(rest->p, end, rest->n);
+    before.n = found != NULL ? (size_t)(found - rest->p) : rest->n;
+    size_t past = before.n + (found != NULL);
+    *rest = (struct fb_span){rest->p + past, rest->n - past, rest->off + past};
+    return before;
+}
+static inline struct fb_span fb_md_next_line(struct fb_span *rest)
+{
+    return fb_md_cut_at(rest, '\n');
+}
 
 /* --- list.c ------------------------------------------------------------------------- */
 
