@@ -18,7 +18,11 @@
 enum { RECENT = 1024, MODULES_MAX = 4096, NOTES_MAX = 32, IMAGE_ROOM = 8 * 1024 * 1024 };
 
 struct known { // a module that was asked for: what there is of it
-    char *name, *code_id, *debug_file, *debug_id;
+    struct fb_module module;
+    char *name, *debug_file;
+    const char *code_id, *debug_id; // NULL: none
+    char ids[FB_CODE_ID_ROOM + FB_DEBUG_ID_ROOM];
+    uint8_t build_id[FB_BUILD_ID_MAX];
     bool asked_symbols, asked_image;
     struct fb_file text, file;
     struct fb_arena symbols_arena, image_arena;
@@ -160,22 +164,32 @@ static struct fb_symfile *symbols_of(struct fb_symbol_dirs *dirs, struct known *
 
 static bool is_known(const struct known *known, const struct fb_module *module)
 {
-    return same_text(known->name, module->name) && same_text(known->code_id, module->code_id) &&
-           same_text(known->debug_file, module->debug_file) &&
-           same_text(known->debug_id, module->debug_id);
+    return fb_module_same_ids(&known->module, module) && same_text(known->name, module->name) &&
+           same_text(known->debug_file, module->debug_file);
 }
 
 static char *copy(const char *text) { return text != NULL ? strdup(text) : NULL; }
 
 static void forget(struct known *known)
 {
-    char *const texts[] = {known->name, known->code_id, known->debug_file, known->debug_id};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        free(texts[i]);
+    free(known->name);
+    free(known->debug_file);
     fb_file_free(&known->text);
     fb_file_free(&known->file);
     fb_arena_unmap(&known->symbols_arena);
     fb_arena_unmap(&known->image_arena);
+}
+
+/* The module's own record of them is a view into its dump. */
+static void keep_ids(struct known *known, const struct fb_module *module)
+{
+    struct fb_span id = fb_span_clip(module->build.id, 0, sizeof known->build_id);
+    known->module = *module;
+    if (id.n != 0)
+        memcpy(known->build_id, id.p, id.n);
+    known->module.build.id = (struct fb_span){known->build_id, id.n, 0};
+    known->code_id = fb_module_code_id(&known->module, known->ids);
+    known->debug_id = fb_module_debug_id(&known->module, known->ids + FB_CODE_ID_ROOM);
 }
 
 /* NULL: no room for another one. */
@@ -184,10 +198,8 @@ static struct known *add(struct fb_symbol_dirs *dirs, const struct fb_module *mo
     if (dirs->n == MODULES_MAX)
         return NULL;
     struct known *known = &dirs->v[dirs->n];
-    *known = (struct known){.name = copy(module->name),
-                            .code_id = copy(module->code_id),
-                            .debug_file = copy(module->debug_file),
-                            .debug_id = copy(module->debug_id)};
+    *known = (struct known){.name = copy(module->name), .debug_file = copy(module->debug_file)};
+    keep_ids(known, module);
     if (!is_known(known, module)) { // no memory
         forget(known);
         return NULL;

@@ -11,6 +11,12 @@ enum { FRAMES_KEPT = 64, MODULES_KEPT = 64 };
 /* protobuf-c's strings are not const, though it only reads them. */
 static char *text(const char *s) { return (char *)(uintptr_t)(s != NULL ? s : ""); }
 
+/* A copy; "" when there is no room for one, or no text. */
+static char *kept(const char *s, struct fb_arena *arena)
+{
+    return text(s != NULL ? fb_arena_text(arena, s, strlen(s)) : NULL);
+}
+
 static char *first_said(const char *said, const struct fb_analysis *a, const char *const *names)
 {
     if (said != NULL && said[0] != 0)
@@ -28,12 +34,16 @@ static const struct fb_module *program_of(const struct fb_analysis *a)
                                                     : NULL;
 }
 
-static char *version_of(const struct fb_analysis *a, const Faultbucket__Envelope *envelope)
+static char *version_of(const struct fb_analysis *a, const Faultbucket__Envelope *envelope,
+                        struct fb_arena *arena)
 {
     static const char *const names[] = {"_version", "ver", "Version", "version", NULL};
     char *version = first_said(envelope->version, a, names);
     const struct fb_module *program = program_of(a);
-    return version[0] == 0 && program != NULL ? text(program->version) : version;
+    if (version[0] != 0 || program == NULL)
+        return version;
+    char room[FB_VERSION_ROOM];
+    return kept(fb_module_version(program, room), arena);
 }
 
 static char *platform_of(const struct fb_analysis *a, struct fb_arena *arena)
@@ -95,9 +105,10 @@ static int32_t module_index(struct stack_builder *b, const struct fb_module *m)
         return -1;
     faultbucket__module__init(row);
     row->name = text(m->name);
-    row->version = text(m->version);
-    row->code_id = text(m->code_id);
-    row->debug_id = text(m->debug_id);
+    char version[FB_VERSION_ROOM], code_id[FB_CODE_ID_ROOM], debug_id[FB_DEBUG_ID_ROOM];
+    row->version = kept(fb_module_version(m, version), b->arena);
+    row->code_id = kept(fb_module_code_id(m, code_id), b->arena);
+    row->debug_id = kept(fb_module_debug_id(m, debug_id), b->arena);
     b->known[n] = m;
     b->out->modules[b->out->n_modules++] = row;
     return (int32_t)n;
@@ -199,7 +210,7 @@ struct fb_err fb_outcome(const struct fb_analysis *a, const Faultbucket__Envelop
     char **signals = FB_NEW(arena, char *, a->exploitability.n_signals);
     out->schema = 1;
     out->rules = text("fb1");
-    out->version = version_of(a, envelope);
+    out->version = version_of(a, envelope, arena);
     out->machine = first_said(envelope->machine, a, machine_names);
     out->platform = platform_of(a, arena);
     out->os_version = os_version_of(a, arena);

@@ -40,15 +40,14 @@ void *fb_arena_raw(struct fb_arena *arena, size_t n, size_t size, size_t align)
 {
     open_block(arena);
     uintptr_t next = (uintptr_t)arena->base + arena->used;
-    size_t pad = (size_t)(-next & (align - 1)) + BORDER;
+    size_t pad = (size_t)(-next & (align - 1)) + BORDER, bytes, left = arena->cap - arena->used;
     pad += (size_t)(-(next + pad) & (align - 1));
-    if (pad > arena->cap - arena->used ||
-        (size != 0 && n > (arena->cap - arena->used - pad) / size))
+    if (pad > left || __builtin_mul_overflow(n, size, &bytes) || bytes > left - pad)
         return NULL;
     uint8_t *piece = arena->base + arena->used + pad;
     POISON(arena->base + arena->used, pad);
-    UNPOISON(piece, n * size);
-    arena->used += pad + n * size;
+    UNPOISON(piece, bytes);
+    arena->used += pad + bytes;
     close_behind(arena);
     return piece;
 }
@@ -61,10 +60,20 @@ void *fb_arena_new(struct fb_arena *arena, size_t n, size_t size, size_t align)
 
 char *fb_arena_text(struct fb_arena *arena, const char *p, size_t n)
 {
-    char *copy = n < SIZE_MAX ? FB_NEW(arena, char, n + 1) : NULL;
-    if (copy != NULL && n != 0)
+    char *copy = n < SIZE_MAX ? FB_RAW(arena, char, n + 1) : NULL;
+    if (copy == NULL)
+        return NULL;
+    if (n != 0)
         memcpy(copy, p, n);
+    copy[n] = 0;
     return copy;
+}
+
+size_t fb_arena_left(struct fb_arena *arena)
+{
+    if (BORDER != 0 && FB_RAW(arena, char, 0) == NULL)
+        return 0;
+    return arena->cap - arena->used;
 }
 
 char *fb_arena_take(struct fb_arena *arena, size_t n)

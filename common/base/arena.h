@@ -26,6 +26,8 @@ void *fb_arena_raw(struct fb_arena *arena, size_t n, size_t size, size_t align);
 /** A copy of `n` bytes with a NUL behind them. @fails NULL when the block is full. */
 char *fb_arena_text(struct fb_arena *arena, const char *p, size_t n);
 
+/** How many bytes are left for fb_arena_take: call it before each. */
+size_t fb_arena_left(struct fb_arena *arena);
 /** All `n` bytes behind the last piece, not zeroed, and the way to give the last `n` of
  * them back: for a text whose length is known only when it is written. `n` must be within
  * what is left. */

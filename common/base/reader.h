@@ -77,18 +77,22 @@ static inline struct fb_span fb_read_bytes(struct fb_reader *r, size_t n)
     return got;
 }
 
+/** An unsigned number of `n` <= 8 bytes at `p`, which are known to be there. */
+static inline uint64_t fb_number_at(const uint8_t *p, size_t n, bool big)
+{
+    uint64_t v = 0;
+    memcpy(&v, p, n);
+    v = le64toh(v);
+    return big ? bswap_64(v) >> (64 - 8 * n) : v;
+}
+
 static inline void fb_read_skip(struct fb_reader *r, size_t n) { (void)fb_read_bytes(r, n); }
 
 /** An unsigned number of `n` <= 8 bytes: little-endian, unless the reader is `big`. */
 static inline uint64_t fb_read_le(struct fb_reader *r, size_t n)
 {
     struct fb_span got = fb_read_bytes(r, n);
-    uint64_t v = 0;
-    if (got.n == 0)
-        return 0;
-    memcpy(&v, got.p, n);
-    v = le64toh(v);
-    return r->big ? bswap_64(v) >> (64 - 8 * n) : v;
+    return got.n != 0 ? fb_number_at(got.p, n, r->big) : 0;
 }
 static inline uint8_t fb_read_u8(struct fb_reader *r) { return (uint8_t)fb_read_le(r, 1); }
 static inline uint16_t fb_read_u16(struct fb_reader *r) { return (uint16_t)fb_read_le(r, 2); }

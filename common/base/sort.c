@@ -1,6 +1,7 @@
 /*
- * common/base/sort.c -- heap sort, after a look whether there is anything to do; and a merge of
- * a few sorted runs, which writers of dumps leave when they go from module to module.
+ * common/base/sort.c -- heap sort, after a look whether there is anything to do; and where
+ * there is room, merges: of a few sorted runs, which writers of dumps leave when they go from
+ * module to module, all at once, else of two and two.
  */
 #include "base/sort.h"
 
@@ -54,9 +55,18 @@ void fb_sort(void *data, size_t n, size_t size, order_fn *order)
     }
 }
 
-/* --- a few sorted runs -------------------------------------------------------------- */
+/* --- merging elements that begin with a number ---------------------------------------- */
 
-enum { RUNS_MAX = 64 };
+/* Nearly always the numbers decide, without a call. */
+static bool in_order(const uint8_t *a, const uint8_t *b, order_fn *order)
+{
+    uint64_t x, y;
+    memcpy(&x, a, sizeof x);
+    memcpy(&y, b, sizeof y);
+    return x != y ? x < y : order(a, b) <= 0;
+}
+
+enum { RUNS_MAX = 32 };
 struct run {
     const uint8_t *at, *end;
 };
@@ -70,18 +80,18 @@ static void sink(struct runs *runs, order_fn *order)
 {
     struct run moved = runs->v[0];
     size_t i = 0;
-    for (; i + 1 < runs->n && order(runs->v[i + 1].at, moved.at) < 0; i++)
+    for (; i + 1 < runs->n && !in_order(moved.at, runs->v[i + 1].at, order); i++)
         runs->v[i] = runs->v[i + 1];
     runs->v[i] = moved;
 }
 
-/* @return false: there are more than can be merged */
+/* @return false: there are too many to merge them all at once */
 static bool find_runs(const uint8_t *v, size_t n, size_t size, order_fn *order,
                       struct runs *out)
 {
     const uint8_t *end = v + n * size, *from = v;
     for (const uint8_t *p = v + size; p <= end; p += size) {
-        if (p < end && order(p - size, p) <= 0)
+        if (p < end && in_order(p - size, p, order))
             continue;
         if (out->n == RUNS_MAX)
             return false;
@@ -98,31 +108,64 @@ static size_t ahead(const struct runs *runs, size_t size, order_fn *order)
 {
     const struct run *first = runs->v;
     const uint8_t *p = first->at + size;
-    while (p < first->end && order(p, runs->v[1].at) <= 0)
+    while (p < first->end && in_order(p, runs->v[1].at, order))
         p += size;
     return (size_t)(p - first->at);
 }
 
-void *fb_sort_runs(void *v, size_t n, size_t size, order_fn *order, void *room)
+static void merge_runs(struct runs *runs, size_t size, order_fn *order, uint8_t *out)
+{
+    while (runs->n > 1) {
+        size_t taken = ahead(runs, size, order);
+        memcpy(out, runs->v[0].at, taken);
+        out += taken;
+        runs->v[0].at += taken;
+        if (runs->v[0].at == runs->v[0].end)
+            memmove(runs->v, runs->v + 1, --runs->n * sizeof *runs->v);
+        else
+            sink(runs, order);
+    }
+    memcpy(out, runs->v[0].at, (size_t)(runs->v[0].end - runs->v[0].at));
+}
+
+static void merge_two(struct run a, struct run b, size_t size, order_fn *order, uint8_t *out)
+{
+    for (; a.at < a.end && b.at < b.end; out += size) {
+        struct run *first = in_order(a.at, b.at, order) ? &a : &b;
+        memcpy(out, first->at, size);
+        first->at += size;
+    }
+    memcpy(out, a.at, (size_t)(a.end - a.at));
+    memcpy(out + (a.end - a.at), b.at, (size_t)(b.end - b.at));
+}
+
+/* @return where the elements are in the end */
+static uint8_t *merge_pairs(uint8_t *v, size_t bytes, size_t size, order_fn *order,
+                            uint8_t *room)
+{
+    for (size_t width = size; width < bytes; width *= 2) {
+        for (size_t i = 0; i < bytes; i += 2 * width) {
+            size_t mid = i + width < bytes ? i + width : bytes;
+            size_t end = mid + width < bytes ? mid + width : bytes;
+            merge_two((struct run){v + i, v + mid}, (struct run){v + mid, v + end}, size, order,
+                      room + i);
+        }
+        uint8_t *sorted = room;
+        room = v;
+        v = sorted;
+    }
+    return v;
+}
+
+void *fb_sort_numbered(void *v, size_t n, size_t size, order_fn *order, void *room)
 {
     struct runs runs = {.n = 0};
-    if (n == 0 || !find_runs(v, n, size, order, &runs)) {
-        fb_sort(v, n, size, order);
+    if (n == 0)
         return v;
-    }
+    if (!find_runs(v, n, size, order, &runs))
+        return merge_pairs(v, n * size, size, order, room);
     if (runs.n == 1)
         return v;
-    uint8_t *out = room;
-    while (runs.n > 1) {
-        size_t taken = ahead(&runs, size, order);
-        memcpy(out, runs.v[0].at, taken);
-        out += taken;
-        runs.v[0].at += taken;
-        if (runs.v[0].at == runs.v[0].end)
-            memmove(runs.v, runs.v + 1, --runs.n * sizeof *runs.v);
-        else
-            sink(&runs, order);
-    }
-    memcpy(out, runs.v[0].at, (size_t)(runs.v[0].end - runs.v[0].at));
+    merge_runs(&runs, size, order, room);
     return room;
 }

@@ -10,7 +10,8 @@
 /** Sort `n` elements of `size` bytes so that `order(a, b) <= 0` for neighbours; not stable. */
 void fb_sort(void *v, size_t n, size_t size, int (*order)(const void *, const void *));
 
-/** The same for a list made of a few sorted ones, which are merged into `room` for as many
- * elements. @return where the sorted list stands: `v` or `room` */
-void *fb_sort_runs(void *v, size_t n, size_t size, int (*order)(const void *, const void *),
-                   void *room);
+/** The same, faster, of elements that begin with a uint64_t by which they are to stand: `order`
+ * is asked only of equal ones. `room` is for as many elements.
+ * @return where the sorted list stands: `v` or `room` */
+void *fb_sort_numbered(void *v, size_t n, size_t size, int (*order)(const void *, const void *),
+                       void *room);

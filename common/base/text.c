@@ -12,9 +12,9 @@ struct fb_text fb_text_over(char *buffer, size_t cap)
 struct fb_text fb_text_open(struct fb_arena *arena)
 {
     static char nothing[1];
-    if (FB_NEW(arena, char, 0) == NULL || arena->cap == arena->used)
+    size_t left = fb_arena_left(arena);
+    if (left == 0)
         return (struct fb_text){.p = nothing, .cap = 1, .cut = true};
-    size_t left = arena->cap - arena->used;
     return fb_text_over(fb_arena_take(arena, left), left);
 }
 
@@ -124,24 +124,32 @@ static size_t utf8_length(const uint8_t *p, size_t n)
     return len;
 }
 
-/* How many bytes from `at` on are plain ASCII: nearly all of them, in paths and names. */
-static size_t ascii_run(struct fb_span bytes, size_t at)
+/* Bytes of a word, with the lowest and with the highest bit of each set. */
+static const uint64_t LOWS = 0x0101010101010101, HIGHS = 0x8080808080808080;
+
+size_t fb_text_plain(struct fb_span bytes, char *out)
 {
-    size_t end = at;
-    while (end < bytes.n && bytes.p[end] != 0 && bytes.p[end] < 0x80)
-        end++;
-    return end - at;
+    size_t n = 0;
+    for (uint64_t w; bytes.n - n >= sizeof w; n += sizeof w) { // eight at a time
+        memcpy(&w, bytes.p + n, sizeof w);
+        if (((w | (w - LOWS)) & HIGHS) != 0) // one of them is NUL, or has its high bit
+            break;
+        memcpy(out + n, &w, sizeof w);
+    }
+    for (; n < bytes.n && bytes.p[n] != 0 && bytes.p[n] < 0x80; n++)
+        out[n] = (char)bytes.p[n];
+    return n;
 }
 
 void fb_text_utf8(struct fb_text *text, struct fb_span bytes)
 {
     for (size_t i = 0; i < bytes.n && !text->cut;) {
-        size_t plain = ascii_run(bytes, i);
-        if (plain != 0) {
-            fb_text_put(text, (const char *)bytes.p + i, plain);
-            i += plain;
-            continue;
-        }
+        size_t room = text->cap - 1 - text->n;
+        size_t plain = fb_text_plain(fb_span_clip(bytes, i, room), text->p + text->n);
+        text->n += plain;
+        i += plain;
+        if (i == bytes.n)
+            break;
         size_t len = bytes.p[i] != 0 ? utf8_length(bytes.p + i, bytes.n - i) : 0;
         if (len == 0) {
             put_code_point(text, 0xFFFD);
@@ -153,27 +161,50 @@ void fb_text_utf8(struct fb_text *text, struct fb_span bytes)
             i += len;
         }
     }
+    text->p[text->n] = 0;
 }
 
-/* Take the plain ASCII that UTF-16 begins with. @return how many bytes that was */
-static size_t put_ascii16(struct fb_text *text, struct fb_span bytes, bool big)
+/* Four units of UTF-16 in a word of their byte order: whether all are of 1 to 0x7F, ... */
+static bool are_plain(uint64_t w)
 {
-    size_t at = 0;
-    while (at + 1 < bytes.n && text->n + 1 < text->cap) {
-        uint8_t low = bytes.p[at + big], high = bytes.p[at + !big];
+    const uint64_t high = 0xFF80FF80FF80FF80, bit7 = 0x0080008000800080;
+    return (w & high) == 0 && ((w + (bit7 - (bit7 >> 7))) & bit7) == bit7;
+}
+/* ... and their low halves. */
+static uint32_t narrowed(uint64_t w)
+{
+    w |= w >> 8;
+    return (uint32_t)((w & 0xFFFF) | (w >> 16 & 0xFFFF0000));
+}
+
+size_t fb_text_plain16(struct fb_span bytes, bool big, char *out)
+{
+    size_t n = 0, units = bytes.n / 2;
+    for (uint64_t w; !big && units - n >= 4; n += 4) {
+        memcpy(&w, bytes.p + 2 * n, sizeof w);
+        w = le64toh(w);
+        if (!are_plain(w))
+            break;
+        uint32_t four = htole32(narrowed(w));
+        memcpy(out + n, &four, sizeof four);
+    }
+    for (; n < units; n++) {
+        uint8_t low = bytes.p[2 * n + big], high = bytes.p[2 * n + !big];
         if (high != 0 || low == 0 || low >= 0x80)
             break;
-        text->p[text->n++] = (char)low;
-        at += 2;
+        out[n] = (char)low;
     }
-    text->p[text->n] = 0;
-    return at;
+    return n;
 }
 
 static void put_utf16(struct fb_text *text, struct fb_span bytes, bool big)
 {
     struct fb_reader r = {.in = bytes, .big = big};
-    r.at = put_ascii16(text, bytes, big);
+    uint64_t room = text->cap - 1 - text->n;
+    size_t plain = fb_text_plain16(fb_span_clip(bytes, 0, 2 * room), big, text->p + text->n);
+    text->n += plain;
+    text->p[text->n] = 0;
+    r.at = 2 * plain;
     for (size_t n = (bytes.n - r.at) / 2; n > 0 && !text->cut; n--) {
         uint32_t c = fb_read_u16(&r);
         if (c >= 0xD800 && c < 0xE000) {

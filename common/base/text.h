@@ -59,6 +59,12 @@ void fb_text_utf16(struct fb_text *text, struct fb_span bytes);
 /** The same, of a writer whose byte order is the other one. */
 void fb_text_utf16be(struct fb_text *text, struct fb_span bytes);
 
+/** Copy the plain ASCII that `bytes` begin with, up to a NUL: all of it, in most paths and
+ * names. `out` has room for all of `bytes`; no NUL is put behind. @return how many letters */
+size_t fb_text_plain(struct fb_span bytes, char *out);
+/** The same of UTF-16 code units, `big`: the most significant byte first. */
+size_t fb_text_plain16(struct fb_span bytes, bool big, char *out);
+
 /** The code point at `s`, which is valid UTF-8, and its length in bytes. */
 uint32_t fb_text_code_point(const uint8_t *s, size_t *n);
 /** Whether a code point moves a cursor, hides text or turns its direction: C0, DEL, C1, marks

@@ -54,7 +54,7 @@ static inline const struct fb_module *crashed_module(struct crashed *c, const ch
                                           .timestamp = 0x5f000000,
                                           .path = c->paths[m->n],
                                           .name = crashed_base(c->paths[m->n]),
-                                          .code_id = "5f000000abc"};
+                                          .code_id = FB_CODE_ID_PE};
     return &m->v[m->n++];
 }
 

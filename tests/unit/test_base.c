@@ -142,6 +142,33 @@ static void numbers_and_cuts(void)
     CHECK("format", f.cut && strcmp(room, "abcde") == 0);
 }
 
+/* Every length with an odd unit at every place: the copy ends there, whether it goes by words
+ * or by letters, and in either byte order. */
+static void plain_runs(void)
+{
+    static const uint16_t odd[] = {0, 0x80, 0xFF, 0x100, 0x141, 0x4141, 0x8000, 0xFFFF};
+    enum { LONGEST = 20, KINDS = sizeof odd / sizeof *odd };
+    for (size_t i = 0; i < KINDS * LONGEST * (LONGEST + 1); i++) {
+        size_t kind = i % KINDS, n = 1 + i / KINDS % LONGEST, at = i / KINDS / LONGEST;
+        uint8_t little[2 * LONGEST], big[2 * LONGEST], bytes[LONGEST];
+        char out[3][LONGEST] = {0};
+        for (size_t k = 0; k < n; k++) {
+            uint16_t unit = k == at ? odd[kind] : (uint16_t)(k % 3 == 0 ? 0x7F : 1 + k);
+            bytes[k] = unit > 0xFF ? 0x80 : (uint8_t)unit;
+            little[2 * k] = big[2 * k + 1] = (uint8_t)unit;
+            little[2 * k + 1] = big[2 * k] = (uint8_t)(unit >> 8);
+        }
+        size_t want = at < n ? at : n;
+        size_t got[] = {fb_text_plain((struct fb_span){bytes, n, 0}, out[0]),
+                        fb_text_plain16((struct fb_span){little, 2 * n, 0}, false, out[1]),
+                        fb_text_plain16((struct fb_span){big, 2 * n, 0}, true, out[2])};
+        for (size_t k = 0; k < 3; k++) {
+            CHECK("plain run", got[k] == want);
+            CHECK("plain text", memcmp(out[k], bytes, want) == 0);
+        }
+    }
+}
+
 static int by_value(const void *a, const void *b)
 {
     int x = *(const int *)a, y = *(const int *)b;
@@ -161,25 +188,39 @@ static void sorting(void)
     }
 }
 
-/* Lists of runs: of every length from few elements to one, so that both ways are gone. */
-static void sorting_runs(void)
+struct numbered {
+    uint64_t number;
+    size_t place;
+};
+
+static int by_place(const void *a, const void *b)
+{
+    size_t x = ((const struct numbered *)a)->place, y = ((const struct numbered *)b)->place;
+    return (x > y) - (x < y);
+}
+
+/* Lists of runs: of every length from few elements to one, so that both ways are gone; equal
+ * numbers are ordered by where they stood. */
+static void sorting_numbered(void)
 {
     enum { N = 300 };
-    for (int length = 1; length <= N; length++) {
-        int v[N], room[N], counts[N] = {0};
-        for (int i = 0; i < N; i++)
-            v[i] = (i % length) * 7 % N;
-        for (int i = 0; i < N; i++)
-            counts[v[i]]++;
-        const int *sorted = fb_sort_runs(v, N, sizeof *v, by_value, room);
-        for (int i = 0; i < N; i++) {
-            CHECK("in order", i == 0 || sorted[i - 1] <= sorted[i]);
-            counts[sorted[i]]--;
+    for (size_t length = 1; length <= N; length++) {
+        struct numbered v[N], room[N];
+        bool seen[N] = {false};
+        for (size_t i = 0; i < N; i++)
+            v[i] = (struct numbered){UINT64_MAX - i % length * 7 % 100, i};
+        const struct numbered *sorted = fb_sort_numbered(v, N, sizeof *v, by_place, room);
+        for (size_t i = 0; i < N; i++) {
+            const struct numbered *last = &sorted[i - (i > 0)];
+            CHECK("in order",
+                  last->number < sorted[i].number ||
+                      (last->number == sorted[i].number && last->place <= sorted[i].place));
+            CHECK("once", !seen[sorted[i].place]);
+            seen[sorted[i].place] = true;
+            CHECK("whole", sorted[i].number == UINT64_MAX - sorted[i].place % length * 7 % 100);
         }
-        for (int i = 0; i < N; i++)
-            CHECK("the same elements", counts[i] == 0);
     }
-    CHECK("nothing", fb_sort_runs(NULL, 0, sizeof(int), by_value, NULL) == NULL);
+    CHECK("nothing", fb_sort_numbered(NULL, 0, sizeof(int), by_place, NULL) == NULL);
 }
 
 static void sha256_of(const uint8_t *p, size_t n, bool portable, uint8_t out[32])
@@ -217,9 +258,10 @@ int main(void)
     arena_ends();
     utf8();
     utf16();
+    plain_runs();
     numbers_and_cuts();
     sorting();
-    sorting_runs();
+    sorting_numbered();
     digests_equal_openssl();
     return check_done();
 }

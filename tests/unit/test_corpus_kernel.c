@@ -115,7 +115,8 @@ static void sense(const char *dump, const struct reading *r)
     const struct fb_modules *m = &r->dump.modules;
     size_t named = 0;
     for (size_t i = 0; i < m->n; i++)
-        named += m->v[i].name[0] != 0 && m->v[i].code_id != NULL && m->v[i].end > m->v[i].base;
+        named += m->v[i].name[0] != 0 && m->v[i].code_id != FB_CODE_ID_NONE &&
+                 m->v[i].end > m->v[i].base;
     CHECK(dump, named == m->n);
     const struct fb_module *nt = fb_module_at(m, r->header.loaded_modules);
     CHECK(dump, nt != NULL && strcmp(nt->name, "ntoskrnl.exe") == 0);

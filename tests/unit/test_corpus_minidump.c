@@ -338,12 +338,13 @@ static void our_lists(struct facts *f, const struct fb_dump *d)
     for (size_t i = 0; i < d->modules.n; i++) {
         const struct fb_module *module = &d->modules.v[i];
         const char *base = hex(module->base);
+        char debug_id[FB_DEBUG_ID_ROOM], code_id[FB_CODE_ID_ROOM], version[FB_VERSION_ROOM];
         fact(f, hex(module->size), "module %s size", base);
         fact(f, module->name, "module %s file", base);
-        fact(f, module->code_id, "module %s code id", base);
+        fact(f, fb_module_code_id(module, code_id), "module %s code id", base);
         fact(f, module->debug_file, "module %s debug file", base);
-        fact(f, module->debug_id, "module %s debug id", base);
-        fact(f, module->version, "module %s version", base);
+        fact(f, fb_module_debug_id(module, debug_id), "module %s debug id", base);
+        fact(f, fb_module_version(module, version), "module %s version", base);
     }
     if (d->modules.n != 0)
         fact(f, hex(d->modules.v[d->modules.main].base), "main");

@@ -95,8 +95,9 @@ static void check_lists(void)
     struct fb_span file = kernelgen_make(&g, NULL);
     CHECK("lists", !fb_failed(read_file(file)));
     const struct fb_module *m = fb_module_at(&dump.modules, KERNELGEN_DRIVER + 0x1234);
-    CHECK("driver",
-          m != NULL && same(m->name, "shaky.sys") && same(m->code_id, "5f00000320000"));
+    char id[FB_CODE_ID_ROOM];
+    CHECK("driver", m != NULL && same(m->name, "shaky.sys") &&
+                        same(fb_module_code_id(m, id), "5f00000320000"));
     CHECK("driver", m != NULL && same(m->path, g.drivers[2].name) && m->checksum == 0x13);
     CHECK("unloaded", same(dump.unloaded[0].name, "gone.sys"));
     CHECK("unloaded", dump.unloaded[0].base == KERNELGEN_DRIVER + 0x100000 &&

@@ -90,9 +90,10 @@ static void identities(void)
         CHECK(rows[i].name, got.dump.modules.n == 1 && got.dump.modules.main == 0);
         CHECK(rows[i].name, reading_same(m->name, rows[i].file));
         CHECK(rows[i].name, reading_same(m->debug_file, rows[i].debug_file));
-        CHECK(rows[i].name, reading_same(m->debug_id, rows[i].debug_id));
-        CHECK(rows[i].name, reading_same(m->code_id, rows[i].code_id));
-        CHECK(rows[i].name, reading_same(m->version, rows[i].version));
+        char debug_id[FB_DEBUG_ID_ROOM], code_id[FB_CODE_ID_ROOM], version[FB_VERSION_ROOM];
+        CHECK(rows[i].name, reading_same(fb_module_debug_id(m, debug_id), rows[i].debug_id));
+        CHECK(rows[i].name, reading_same(fb_module_code_id(m, code_id), rows[i].code_id));
+        CHECK(rows[i].name, reading_same(fb_module_version(m, version), rows[i].version));
         dumpgen_free(&d);
     }
 }

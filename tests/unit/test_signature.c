@@ -355,13 +355,13 @@ static void test_key_definition(void)
     c = make(FB_WINDOWS, 0, bare, 1);
     keys(c, "Product");
     static const char build[] = "fb1\0Product\0app.exe!@0x2\0"
-                                "5f000000abc";
+                                "5f0000001000000";
     expect_key("build", c, build, sizeof build - 1);
     free(c);
 }
 
 /* What differs between two reports of one bug. */
-static void another_build(struct crashed *c) { c->modules[0].code_id = "60000000def"; }
+static void another_build(struct crashed *c) { c->modules[0].timestamp = 0x60000000; }
 static void another_place(struct crashed *c)
 {
     c->frames[0].lookup += 0x100;

@@ -24,18 +24,29 @@ static const char *const texts[] = {
     [OTHER_SYM] = "MODULE windows x86_64 " GUID "3 app.pdb\nFUNC 1000 20 0 another age\n",
 };
 
-static const struct fb_module by_pdb = {.name = "App.dll",
-                                        .code_id = "5a0b1c2d4000",
-                                        .debug_file = "app.pdb",
-                                        .debug_id = GUID "2"};
-static const struct fb_module by_code = {.name = "App.dll", .code_id = "5a0b1c2d4000"};
-static const struct fb_module by_build_id = {.name = "libx.so",
-                                             .code_id = "01020304050607080910111213",
-                                             .debug_file = "libx.so",
-                                             .debug_id = "040302010605080709101112130000000"};
-static const struct fb_module rebuilt = {.name = "App.dll", .code_id = "5a0b1c2d4001"};
+static const uint8_t guid_bytes[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16};
+static const uint8_t build_bytes[] = {1, 2, 3, 4, 5, 6, 7, 0x08, 0x09, 0x10, 0x11, 0x12, 0x13};
+#define PE_ID(more) .code_id = FB_CODE_ID_PE, .timestamp = 0x5a0b1c2d, .size = 0x4000 + (more)
+static const struct fb_module by_pdb = {
+    .name = "App.dll",
+    PE_ID(0),
+    .debug_file = "app.pdb",
+    .build = {FB_CODEVIEW_PDB70, .age = 2, .id = {guid_bytes, sizeof guid_bytes, 0}}
+};
+static const struct fb_module by_code = {.name = "App.dll", PE_ID(0)};
+static const struct fb_module by_build_id = {
+    .name = "libx.so",
+    .code_id = FB_CODE_ID_BUILD,
+    .debug_file = "libx.so",
+    .build = {FB_CODEVIEW_ELF, .id = {build_bytes, sizeof build_bytes, 0}}
+};
+static const struct fb_module rebuilt = {.name = "App.dll", PE_ID(1)};
 static const struct fb_module evil = {
-    .name = "..", .code_id = "5a0b1c2d4001", .debug_file = "../app.pdb", .debug_id = GUID "4"};
+    .name = "..",
+    PE_ID(1),
+    .debug_file = "../app.pdb",
+    .build = {FB_CODEVIEW_PDB70, .age = 4, .id = {guid_bytes, sizeof guid_bytes, 0}}
+};
 
 enum { FINDS_SYMBOLS = 1, FINDS_IMAGE = 2, SAYS_WHY = 4 };
 // clang-format off

@@ -204,12 +204,12 @@ struct fb_analysis {
     const struct fb_pair *fields; // what the client said beside the dump
     size_t n_fields;
     struct fb_dump dump;
-    struct fb_notes notes;
     struct fb_crash crash;
     const struct fb_image *ip_image; // the file of the module at crash.ip; NULL: not at hand
     struct fb_stack *stacks;         // one per thread of dump.threads; n = 0: it was not walked
     struct fb_exploitability exploitability;
     struct fb_keys keys;
+    struct fb_notes notes; // the last: they are large, and not zeroed
 };
 /** The stack of the crashing thread; an empty one when there is no such thread. */
 const struct fb_stack *fb_crashing_stack(const struct fb_analysis *a);

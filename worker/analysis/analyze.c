@@ -107,9 +107,11 @@ static const struct fb_image *image_at(const struct fb_symbols *symbols,
 struct fb_err fb_analyze(const struct fb_analyze_input *in, struct fb_arena *arena,
                          struct fb_analysis **out)
 {
-    struct fb_analysis *a = FB_NEW(arena, struct fb_analysis, 1);
+    struct fb_analysis *a = FB_RAW(arena, struct fb_analysis, 1);
     if (a == NULL)
         return FB_FAIL(LIMIT, "no room for an analysis", 0);
+    memset(a, 0, offsetof(struct fb_analysis, notes)); // which hold nothing beyond their count
+    a->notes.n = a->notes.dropped = 0;
     name_file(in, a->sha256);
     a->size = in->file.n;
     a->status = "OK";

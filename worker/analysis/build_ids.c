@@ -1,5 +1,5 @@
 /*
- * worker/analysis/build_ids.c -- ids of builds read from CodeView records and build ids, and
+ * worker/analysis/build_ids.c -- ids of builds: read from CodeView records, compared, and
  * spelled.
  */
 #include "build_ids.h"
@@ -34,6 +34,14 @@ static void print_guid(const uint8_t guid[GUID_SIZE], bool big, uint32_t age,
     fb_text_hex(&text, age, 1);
 }
 
+static void print_timestamp(const struct fb_build *build, char out[FB_DEBUG_ID_ROOM])
+{
+    struct fb_reader r = {.in = build->id, .big = build->big};
+    struct fb_text text = fb_text_over(out, FB_DEBUG_ID_ROOM);
+    put_upper(&text, fb_read_u32(&r), 8);
+    fb_text_hex(&text, build->age, 1);
+}
+
 static bool all_zero(struct fb_span bytes)
 {
     for (size_t i = 0; i < bytes.n; i++)
@@ -50,6 +58,25 @@ void fb_elf_debug_id(struct fb_span build_id, char out[FB_DEBUG_ID_ROOM])
     out[0] = 0;
     if (!all_zero(build_id))
         print_guid(guid, false, 0, out);
+}
+
+void fb_build_debug_id(const struct fb_build *build, char out[FB_DEBUG_ID_ROOM])
+{
+    out[0] = 0;
+    if (build->id.n == 0)
+        return;
+    if (build->kind == FB_CODEVIEW_PDB70)
+        print_guid(build->id.p, build->big, build->age, out);
+    else if (build->kind == FB_CODEVIEW_PDB20)
+        print_timestamp(build, out);
+    else
+        fb_elf_debug_id(build->id, out);
+}
+
+bool fb_same_build(const struct fb_build *a, const struct fb_build *b)
+{
+    return a->kind == b->kind && a->big == b->big && a->age == b->age && a->id.n == b->id.n &&
+           (a->id.n == 0 || memcmp(a->id.p, b->id.p, a->id.n) == 0);
 }
 
 void fb_elf_code_id(struct fb_span build_id, char out[FB_CODE_ID_ROOM])
@@ -84,26 +111,23 @@ bool fb_same_debug_id(const char *a, const char *b)
 static void read_rsds(struct fb_reader *r, struct fb_codeview *out)
 {
     struct fb_span guid = fb_read_bytes(r, GUID_SIZE);
-    uint32_t age = fb_read_u32(r);
-    if (!fb_failed(r->err) && !all_zero(guid))
-        print_guid(guid.p, r->big, age, out->debug_id);
+    out->build.age = fb_read_u32(r);
+    out->build.id = all_zero(guid) ? (struct fb_span){0} : guid;
 }
 
 static void read_nb10(struct fb_reader *r, struct fb_codeview *out)
 {
     fb_read_skip(r, 4); // offset of the debug data: 0 when it is a file
-    struct fb_text text = fb_text_over(out->debug_id, sizeof out->debug_id);
-    put_upper(&text, fb_read_u32(r), 8);
-    fb_text_hex(&text, fb_read_u32(r), 1);
+    out->build.id = fb_read_bytes(r, 4);
+    out->build.age = fb_read_u32(r);
 }
 
 static void read_lepb(struct fb_reader *r, struct fb_codeview *out)
 {
-    out->build_id = fb_read_bytes(r, r->in.n - r->at);
-    if (out->build_id.n == 0 || out->build_id.n > FB_BUILD_ID_MAX)
+    struct fb_span id = fb_read_bytes(r, r->in.n - r->at);
+    if (id.n == 0 || id.n > FB_BUILD_ID_MAX)
         r->err = FB_FAIL(MALFORMED, "a build id of impossible length", r->in.off);
-    else
-        fb_elf_debug_id(out->build_id, out->debug_id);
+    out->build.id = all_zero(id) ? (struct fb_span){0} : id;
 }
 
 static const struct {
@@ -119,11 +143,11 @@ static const struct {
 struct fb_err fb_codeview_read(struct fb_span record, bool big, struct fb_codeview *out)
 {
     struct fb_reader r = {.in = record, .big = big};
-    struct fb_codeview got = {0};
+    struct fb_codeview got = {.build.big = big};
     uint32_t signature = fb_read_u32(&r);
     for (size_t i = 0; i < sizeof records / sizeof *records; i++)
         if (signature == records[i].signature) {
-            got.kind = records[i].kind;
+            got.build.kind = records[i].kind;
             records[i].read(&r, &got);
         }
     if (fb_failed(r.err))

@@ -18,16 +18,24 @@ enum fb_codeview_kind {
     FB_CODEVIEW_PDB20,
     FB_CODEVIEW_ELF
 };
+struct fb_build {                   // as recorded: most are never asked for, and so not spelled
+    enum fb_codeview_kind kind : 8; // there is one of these per module of a dump
+    bool big;                       // the numbers in `id` stand most significant byte first
+    uint32_t age;
+    struct fb_span id; // GUID, timestamp or build id, by kind; empty: a linker wrote none
+};
 struct fb_codeview {
-    enum fb_codeview_kind kind;
-    char debug_id[FB_DEBUG_ID_ROOM]; // upper case, then the age; "": a linker wrote none
-    struct fb_span name;             // of the debug file, not ended by a NUL; empty: none
-    struct fb_span build_id;         // ELF
+    struct fb_build build;
+    struct fb_span name; // of the debug file, not ended by a NUL; empty: none
 };
 /** Read a record; one of a kind that is not known is OTHER and no failure.
  * @fails TRUNCATED, MALFORMED */
 struct fb_err fb_codeview_read(struct fb_span record, bool big, struct fb_codeview *out);
 
+/** The debug id, upper case and then the age; "" when there is none. */
+void fb_build_debug_id(const struct fb_build *build, char out[FB_DEBUG_ID_ROOM]);
+/** Whether both were recorded alike. */
+bool fb_same_build(const struct fb_build *a, const struct fb_build *b);
 /** The debug id of an ELF image by its build id; "" when that is empty or all zero. */
 void fb_elf_debug_id(struct fb_span build_id, char out[FB_DEBUG_ID_ROOM]);
 /** The code id of an ELF image: at most FB_BUILD_ID_MAX bytes of its build id. */

@@ -9,6 +9,7 @@
 #pragma once
 #include "base/arena.h"
 #include "base/reader.h"
+#include "build_ids.h"
 #include "process.h"
 
 typedef uint64_t fb_addr; // an address in the process that crashed: compared, never followed
@@ -134,6 +135,12 @@ uint64_t fb_reg_fp(const struct fb_regs *r);
 
 /* --- the process -------------------------------------------------------------------- */
 
+enum fb_code_id {
+    FB_CODE_ID_NONE,
+    FB_CODE_ID_PE,    // timestamp and size
+    FB_CODE_ID_BUILD, // the build id as it is
+    FB_CODE_ID_UUID   // Mach-O: the debug id without the age
+};
 struct fb_module {
     fb_addr base;
     uint64_t size; // as recorded
@@ -143,12 +150,13 @@ struct fb_module {
     const char *path;               // as recorded; empty, never NULL, when unreadable
     const char *name;               // last component, split at / and \ alike
     const char *debug_file;         // last component; NULL when there is none
-    const char *debug_id;           // upper case with age; NULL when there is none
-    const char *code_id;            // lower case; NULL when there is none
-    const char *version;            // "1.2.3.4"; NULL when there is none
+    struct fb_build build;          // the debug id, and
+    enum fb_code_id code_id;        // what the code id is made of: see fb_module_debug_id ...
+    uint32_t version[4];            // all 0: there is none
     const char *const *annotations; // n_annotations pairs name, value (Crashpad, per module)
     size_t n_annotations;
 };
+enum { FB_VERSION_ROOM = 48 };
 struct fb_modules {
     struct fb_module *v; // in address order
     size_t n;
@@ -329,9 +337,7 @@ struct fb_dump {
 
 /** A view of what follows the last slash or backslash. NULL for NULL. */
 const char *fb_last_component(const char *path);
-/** Orders for fb_sort: modules by base, then by `end`, which holds the place in the file until
- * they are in order; regions by start, then size, then place. */
-int fb_module_order(const void *a, const void *b);
+/** Order for fb_sort: regions by start, then size, then place. */
 int fb_region_order(const void *a, const void *b);
 
 /* --- for those who read it ---------------------------------------------------------- */
@@ -343,6 +349,13 @@ struct fb_proc_status fb_proc_status(struct fb_span raw);
  * variable is skipped: environments are cut, and overwritten by the titles of programs.
  * @return a view, without a NUL */
 struct fb_span fb_environment_name(struct fb_span *rest);
+/** The ids and the version of a module, spelled: debug ids upper case with the age, code ids
+ * lower case. @return `out`; NULL when there is none */
+const char *fb_module_debug_id(const struct fb_module *module, char out[FB_DEBUG_ID_ROOM]);
+const char *fb_module_code_id(const struct fb_module *module, char out[FB_CODE_ID_ROOM]);
+const char *fb_module_version(const struct fb_module *module, char out[FB_VERSION_ROOM]);
+/** Whether both have the same ids. */
+bool fb_module_same_ids(const struct fb_module *a, const struct fb_module *b);
 /** The module that holds `a`; NULL when none does. */
 const struct fb_module *fb_module_at(const struct fb_modules *modules, fb_addr a);
 /** The pages that hold `a`; NULL when unknown. */

@@ -303,14 +303,15 @@ static void put_threads(const struct fb_json_document *d)
 static void put_module(const struct fb_json_document *d, const struct fb_module *m, bool asked)
 {
     enum fb_symbol_state state = asked ? symbols_of(d, m) : FB_SYMBOLS_MISSING;
+    char debug_id[FB_DEBUG_ID_ROOM], code_id[FB_CODE_ID_ROOM], version[FB_VERSION_ROOM];
     fb_json_open(d->t, NULL, '{');
     fb_json_address(d, "base_addr", m->base, true);
     fb_json_address(d, "end_addr", m->base + m->size, true);
     fb_json_string(d->t, "debug_file", m->debug_file);
-    fb_json_string(d->t, "debug_id", m->debug_id);
+    fb_json_string(d->t, "debug_id", fb_module_debug_id(m, debug_id));
     fb_json_string(d->t, "filename", m->name);
-    fb_json_string(d->t, "code_id", m->code_id);
-    fb_json_string(d->t, "version", m->version);
+    fb_json_string(d->t, "code_id", fb_module_code_id(m, code_id));
+    fb_json_string(d->t, "version", fb_module_version(m, version));
     fb_json_bool(d->t, "missing_symbols", asked && state == FB_SYMBOLS_MISSING);
     fb_json_bool(d->t, "loaded_symbols", asked && state != FB_SYMBOLS_MISSING);
     fb_json_bool(d->t, "corrupt_symbols", asked && state == FB_SYMBOLS_CORRUPT);

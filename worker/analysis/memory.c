@@ -151,19 +151,13 @@ bool fb_memory_read(const struct fb_memory *memory, fb_addr a, size_t n, uint64_
 
 const char *fb_last_component(const char *path)
 {
-    const char *last = path;
-    for (const char *p = path; p != NULL && *p != 0; p++)
-        if ((*p == '/' || *p == '\\') && p[1] != 0)
-            last = p + 1;
-    return last;
-}
-
-int fb_module_order(const void *pa, const void *pb)
-{
-    const struct fb_module *a = pa, *b = pb;
-    if (a->base != b->base)
-        return a->base < b->base ? -1 : 1;
-    return a->end < b->end ? -1 : a->end > b->end;
+    size_t n = path != NULL ? strlen(path) : 0;
+    if (n < 2)
+        return path;
+    const char *slash = memrchr(path, '/', n - 1); // one at the very end parts nothing
+    const char *from = slash != NULL ? slash + 1 : path;
+    const char *backslash = memrchr(from, '\\', (size_t)(path + n - 1 - from));
+    return backslash != NULL ? backslash + 1 : from;
 }
 
 int fb_region_order(const void *pa, const void *pb)

@@ -58,7 +58,7 @@ struct fault {
     const char *suffix; // of the module's name
     uint32_t timestamp;
     uint64_t offset;
-    char hash[16];
+    char hash[16], room[FB_VERSION_ROOM];
 };
 
 static const struct fb_unloaded *unloaded_at(const struct fb_dump *dump, fb_addr at)
@@ -92,6 +92,12 @@ static void stack_hash(const struct fb_key_frames *frames, struct fault *fault)
     fault->module = fault->hash;
 }
 
+static const char *version_of(const struct fb_module *m, char room[FB_VERSION_ROOM])
+{
+    const char *version = m != NULL ? fb_module_version(m, room) : NULL;
+    return version != NULL ? version : "0.0.0.0";
+}
+
 static void find_fault(const struct fb_analysis *a, const struct fb_key_frames *frames,
                        struct fault *out)
 {
@@ -104,7 +110,7 @@ static void find_fault(const struct fb_analysis *a, const struct fb_key_frames *
     *out = (struct fault){.version = "0.0.0.0", .suffix = ""};
     if (module != NULL) {
         out->module = module->name;
-        out->version = module->version != NULL ? module->version : out->version;
+        out->version = version_of(module, out->room);
         out->timestamp = module->timestamp;
         out->offset = at - module->base;
     } else if (gone != NULL) {
@@ -149,8 +155,9 @@ static void add_hex(struct label *label, uint64_t v, int digits)
 static void add_program(struct label *label, const struct fb_modules *modules)
 {
     const struct fb_module *m = modules->main < modules->n ? &modules->v[modules->main] : NULL;
+    char room[FB_VERSION_ROOM];
     add(label, m != NULL && m->name != NULL ? m->name : "unknown", "");
-    add(label, m != NULL && m->version != NULL ? m->version : "0.0.0.0", "");
+    add(label, version_of(m, room), "");
     add_hex(label, m != NULL ? m->timestamp : 0, 8);
 }
 

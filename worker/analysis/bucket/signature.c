@@ -220,7 +220,10 @@ static void add_page(struct parts *parts, const char *before, const struct fb_fr
     fb_text_str(&text, "!@0x");
     fb_text_hex(&text, (f->lookup - m->base) >> PAGE_SHIFT, 1);
     add_text(parts, &text, false);
-    add_part(parts, m->code_id != NULL ? m->code_id : "", true);
+    char room[FB_CODE_ID_ROOM];
+    const char *code_id = fb_module_code_id(m, room);
+    code_id = code_id != NULL ? fb_arena_text(parts->arena, code_id, strlen(code_id)) : "";
+    add_part(parts, code_id, true);
 }
 
 /* Pages of the first two modules, and which builds they are of; of the program's own as well,

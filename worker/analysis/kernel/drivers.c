@@ -8,7 +8,6 @@
 #include "kernel/parts.h"
 
 #include "base/sort.h"
-#include "build_ids.h"
 
 enum { PAGE_MASK = 0xFFF };
 
@@ -85,15 +84,6 @@ static const char *name_at(struct fb_kd *k, uint32_t at)
     return name != NULL ? name : "";
 }
 
-static const char *code_id(struct fb_kd *k, const struct fb_module *module)
-{
-    char id[FB_CODE_ID_ROOM];
-    fb_pe_code_id(module->timestamp, module->size, id);
-    char *copy = fb_arena_text(k->arena, id, strlen(id));
-    k->full |= copy == NULL;
-    return copy;
-}
-
 /* `end` holds the place in the file until the list is in order. */
 static void read_driver(struct fb_kd *k, struct fb_span entry, size_t place,
                         struct fb_module *out)
@@ -106,14 +96,22 @@ static void read_driver(struct fb_kd *k, struct fb_span entry, size_t place,
     out->end = place;
     out->path = name_at(k, (uint32_t)fb_kd_number(entry, 0, 4));
     out->name = fb_last_component(out->path);
-    out->code_id = code_id(k, out);
+    out->code_id = FB_CODE_ID_PE;
+}
+
+static int by_base(const void *pa, const void *pb)
+{
+    const struct fb_module *a = pa, *b = pb;
+    if (a->base != b->base)
+        return a->base < b->base ? -1 : 1;
+    return a->end < b->end ? -1 : a->end > b->end;
 }
 
 /* Of several with one base the first holds it; one that reaches into the next is cut there. */
 static void put_in_order(struct fb_kd *k)
 {
     struct fb_modules *modules = &k->dump->modules;
-    fb_sort(modules->v, modules->n, sizeof *modules->v, fb_module_order);
+    fb_sort(modules->v, modules->n, sizeof *modules->v, by_base);
     fb_addr above = UINT64_MAX;
     for (size_t i = modules->n; i-- > 0;) {
         struct fb_module *m = &modules->v[i];

@@ -3,52 +3,31 @@
  */
 #include "minidump/parts.h"
 
-#include "build_ids.h"
+enum { MISC_EXE_NAME = 1 };
 
-enum { MACHO_ID = 32, MISC_EXE_NAME = 1 };
-
-static const char *keep(struct fb_md *m, const char *id)
+/* A Mach-O image has no id but its UUID, so its code id is made of it as well. */
+static enum fb_code_id code_id_of(const struct fb_md *m, const struct fb_build *build)
 {
-    const char *copy = *id != 0 ? fb_arena_text(m->arena, id, strlen(id)) : NULL;
-    m->full |= copy == NULL && *id != 0;
-    return copy;
-}
-
-/* A Mach-O image has no id but its UUID, so its code id is the debug id without the age. */
-static void uuid_as_code_id(struct fb_md *m, struct fb_module *module)
-{
-    char id[MACHO_ID + 1] = {0};
-    for (size_t i = 0; i < MACHO_ID; i++) {
-        char c = module->debug_id[i];
-        id[i] = c >= 'A' && c <= 'F' ? (char)(c - 'A' + 'a') : c;
-    }
-    module->code_id = keep(m, id);
-}
-
-static void take_build_id(struct fb_md *m, const struct fb_codeview *record,
-                          struct fb_module *module)
-{
-    module->debug_file = module->name; // an ELF image is its own debug file
-    char id[FB_CODE_ID_ROOM];
-    fb_elf_code_id(record->build_id, id);
-    if (module->debug_id != NULL)
-        module->code_id = keep(m, id);
+    enum fb_os os = m->dump->system.os;
+    if (build->id.n != 0 && build->kind == FB_CODEVIEW_ELF)
+        return FB_CODE_ID_BUILD;
+    if (build->id.n != 0 && build->kind == FB_CODEVIEW_PDB70 &&
+        (os == FB_MACOS || os == FB_IOS))
+        return FB_CODE_ID_UUID;
+    return FB_CODE_ID_NONE;
 }
 
 static void take_record(struct fb_md *m, const struct fb_codeview *record,
                         struct fb_module *module)
 {
-    enum fb_os os = m->dump->system.os;
-    if (record->kind == FB_CODEVIEW_OTHER)
+    if (record->build.kind == FB_CODEVIEW_OTHER)
         return;
-    module->debug_id = keep(m, record->debug_id);
-    if (record->kind == FB_CODEVIEW_ELF)
-        take_build_id(m, record, module);
+    module->build = record->build;
+    module->code_id = code_id_of(m, &record->build);
+    if (record->build.kind == FB_CODEVIEW_ELF)
+        module->debug_file = module->name; // an ELF image is its own debug file
     else
         module->debug_file = fb_md_text8(m, record->name, FB_MD_RECORD_MAX);
-    if (record->kind == FB_CODEVIEW_PDB70 && (os == FB_MACOS || os == FB_IOS) &&
-        module->debug_id != NULL)
-        uuid_as_code_id(m, module);
 }
 
 static void read_codeview(struct fb_md *m, struct fb_span bytes, struct fb_module *module)
@@ -86,13 +65,6 @@ static struct fb_span record_at(struct fb_md *m, struct fb_md_location at)
     return fb_span_clip(record, 0, FB_MD_RECORD_MAX);
 }
 
-const char *fb_md_pe_code_id(struct fb_md *m, uint32_t timestamp, uint64_t size)
-{
-    char id[FB_CODE_ID_ROOM];
-    fb_pe_code_id(timestamp, size, id);
-    return keep(m, id);
-}
-
 void fb_md_identify(struct fb_md *m, struct fb_md_location codeview, struct fb_md_location misc,
                     struct fb_module *module)
 {
@@ -103,5 +75,5 @@ void fb_md_identify(struct fb_md *m, struct fb_md_location codeview, struct fb_m
     if (module->debug_file != NULL && *module->debug_file == 0)
         module->debug_file = NULL;
     if (m->dump->system.os == FB_WINDOWS)
-        module->code_id = fb_md_pe_code_id(m, module->timestamp, module->size);
+        module->code_id = FB_CODE_ID_PE;
 }

@@ -71,8 +71,8 @@ static double module_ids(const struct fb_md *m)
 {
     size_t known = 0;
     for (size_t i = 0; i < m->dump->modules.n; i++)
-        known +=
-            m->dump->modules.v[i].debug_id != NULL || m->dump->modules.v[i].code_id != NULL;
+        known += m->dump->modules.v[i].build.id.n != 0 ||
+                 m->dump->modules.v[i].code_id != FB_CODE_ID_NONE;
     return share(known, m->dump->modules.n);
 }
 static double threads(const struct fb_md *m)

@@ -32,6 +32,9 @@ bool fb_md_has(const struct fb_dump *dump, enum fb_md_type type)
     return false;
 }
 
+/* Most types are not there, and need no look at the directory. */
+static uint64_t bit_of(uint32_t type) { return UINT64_C(1) << (type * 0x9E3779B1 >> 26); }
+
 static struct fb_err read_directory(struct fb_md *m, uint32_t claimed, uint32_t rva)
 {
     struct fb_reader r = fb_md_reader(m, fb_span_clip(m->file, rva, UINT64_MAX));
@@ -43,6 +46,7 @@ static struct fb_err read_directory(struct fb_md *m, uint32_t claimed, uint32_t 
         v[i].type = fb_read_u32(&r);
         v[i].size = fb_read_u32(&r);
         v[i].at = fb_read_u32(&r);
+        m->types |= bit_of(v[i].type);
         if (v[i].type != 0 && v[i].size != 0 && fb_span_sub(m->file, v[i].at, v[i].size).n == 0)
             fb_note(m->notes, FB_NOTE_TRUNCATED, "a stream reaches beyond the file", v[i].at);
     }
@@ -85,6 +89,8 @@ static void missing(struct fb_md *m, const char *what)
 static bool read_type(struct fb_md *m, enum fb_md_type type, fb_md_part *part)
 {
     bool done = false;
+    if ((m->types & bit_of(type)) == 0)
+        return false;
     for (size_t i = 0; i < m->dump->n_streams && !m->full; i++) {
         const struct fb_stream_row *row = &m->dump->streams[i];
         if (row->type != (uint32_t)type)

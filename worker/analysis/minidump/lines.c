@@ -15,17 +15,6 @@ struct fb_span fb_md_trim(struct fb_span s)
     return s;
 }
 
-struct fb_span fb_md_cut_at(struct fb_span *rest, int end)
-{
-    const uint8_t *found = rest->n != 0 ? memchr(rest->p, end, rest->n) : NULL;
-    size_t n = found != NULL ? (size_t)(found - rest->p) : rest->n;
-    struct fb_span before = fb_span_sub(*rest, 0, n);
-    *rest = fb_span_sub(*rest, n + (found != NULL), rest->n - n - (found != NULL));
-    return before;
-}
-
-struct fb_span fb_md_next_line(struct fb_span *rest) { return fb_md_cut_at(rest, '\n'); }
-
 /* The value of `line` if it is that name's. */
 static struct fb_span value_of(struct fb_span line, const char *name, char separator)
 {

@@ -52,8 +52,10 @@ struct fb_err fb_md_cpuinfo(struct fb_md *m, struct fb_md_stream s)
         return FB_NO_ERR;
     char buffer[VALUE_MAX + 128];
     struct fb_text text = fb_text_over(buffer, sizeof buffer);
-    if (sys->cpu_info != NULL)
-        fb_text_format(&text, "%s, ", sys->cpu_info);
+    if (sys->cpu_info != NULL) {
+        fb_text_str(&text, sys->cpu_info);
+        fb_text_str(&text, ", ");
+    }
     fb_text_str(&text, model);
     sys->cpu_info = fb_md_keep(m, &text);
     return FB_NO_ERR;
@@ -95,11 +97,19 @@ struct fb_proc_status fb_proc_status(struct fb_span raw)
     return out;
 }
 
+static uint32_t pid_of(struct fb_span raw)
+{
+    static const char *const name = "Pid";
+    struct fb_span pid;
+    fb_md_values(raw, ':', &name, &pid, 1); // one of the first lines
+    return id_of(pid);
+}
+
 struct fb_err fb_md_status(struct fb_md *m, struct fb_md_stream s)
 {
     m->dump->proc_status = s.bytes;
     if (m->dump->pid == 0)
-        m->dump->pid = fb_proc_status(s.bytes).pid;
+        m->dump->pid = pid_of(s.bytes);
     return FB_NO_ERR;
 }
 

@@ -8,29 +8,36 @@
 
 enum { LINE_MAX = 4608 }; // PATH_MAX and the fields before it
 
+static const uint8_t digits[256] = { // one more than each is worth
+    ['0'] = 1,  ['1'] = 2,  ['2'] = 3,  ['3'] = 4,  ['4'] = 5,  ['5'] = 6,
+    ['6'] = 7,  ['7'] = 8,  ['8'] = 9,  ['9'] = 10, ['a'] = 11, ['b'] = 12,
+    ['c'] = 13, ['d'] = 14, ['e'] = 15, ['f'] = 16};
+
 static bool hex(struct fb_reader *r, char end, uint64_t *out)
 {
+    const struct fb_span in = fb_span_clip(r->in, r->at, UINT64_MAX);
     uint64_t v = 0;
-    for (int digits = 0; digits <= 16; digits++) {
-        uint8_t c = fb_read_u8(r);
-        if (c == (uint8_t)end)
-            break;
-        bool decimal = c >= '0' && c <= '9', letter = c >= 'a' && c <= 'f';
-        if ((!decimal && !letter) || digits == 16)
-            return false;
-        v = v << 4 | (uint64_t)(decimal ? c - '0' : c - 'a' + 10);
-    }
+    size_t n = 0;
+    for (uint8_t digit; n < in.n && (digit = digits[in.p[n]]) != 0; n++)
+        v = v << 4 | (uint64_t)(digit - 1);
+    fb_read_skip(r, n);
     *out = v;
-    return !fb_failed(r->err);
+    return n <= 16 && fb_read_u8(r) == (uint8_t)end;
 }
 
-/* Past a field and the blanks behind it. */
+/* Past a field and the blanks behind it: many, where the kernel fills up to the path. */
 static void skip_field(struct fb_reader *r)
 {
-    while (r->at < r->in.n && r->in.p[r->at] != ' ')
-        r->at++;
-    while (r->at < r->in.n && r->in.p[r->at] == ' ')
-        r->at++;
+    static const uint8_t blanks[8] = {' ', ' ', ' ', ' ', ' ', ' ', ' ', ' '};
+    const struct fb_span in = r->in;
+    size_t at = r->at;
+    while (at < in.n && in.p[at] != ' ')
+        at++;
+    while (in.n - at >= sizeof blanks && memcmp(in.p + at, blanks, sizeof blanks) == 0)
+        at += sizeof blanks;
+    while (at < in.n && in.p[at] == ' ')
+        at++;
+    r->at = at;
 }
 
 static bool begins(struct fb_span s, const char *with)
@@ -188,7 +195,8 @@ struct fb_err fb_md_maps(struct fb_md *m, struct fb_md_stream s)
     size_t n = m->dump->n_maps < FB_MD_PAGES_MAX ? m->dump->n_maps : FB_MD_PAGES_MAX;
     if (pages->source != FB_PAGES_NONE || n == 0)
         return FB_NO_ERR;
-    pages->v = FB_MD_NEW(m, struct fb_page, n);
+    pages->v = FB_RAW(m->arena, struct fb_page, n);
+    m->full |= pages->v == NULL;
     for (struct fb_span rest = s.bytes; rest.n != 0 && pages->n < n && !m->full;) {
         struct fb_span line = fb_md_next_line(&rest);
         struct fb_page page = {0};

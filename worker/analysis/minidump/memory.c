@@ -28,28 +28,33 @@ struct fb_err fb_md_memory64_list(struct fb_md *m, struct fb_md_stream s)
     return FB_NO_ERR;
 }
 
-static void add(struct fb_md *m, fb_addr start, uint64_t rva, uint64_t size)
+static void note_odd(struct fb_md *m, bool wraps, uint64_t rva)
+{
+    if (wraps)
+        fb_note(m->notes, FB_NOTE_BAD_RANGE, "a memory region is empty or wraps", rva);
+    else
+        fb_note(m->notes, FB_NOTE_TRUNCATED, "a memory region reaches beyond the file", rva);
+}
+
+static inline void add(struct fb_md *m, fb_addr start, uint64_t rva, uint64_t size)
 {
     struct fb_memory *memory = &m->dump->memory;
     struct fb_span bytes = fb_span_clip(m->file, rva, size);
-    if (size == 0 || size - 1 > UINT64_MAX - start) {
-        fb_note(m->notes, FB_NOTE_BAD_RANGE, "a memory region is empty or wraps", rva);
-        return;
-    }
-    if (bytes.n < size)
-        fb_note(m->notes, FB_NOTE_TRUNCATED, "a memory region reaches beyond the file", rva);
-    if (bytes.n == 0 || rva < RVA_MIN)
-        return;
-    memory->v[memory->n++] = (struct fb_region){start, bytes};
+    bool wraps = size == 0 || size - 1 > UINT64_MAX - start;
+    if (wraps || bytes.n < size)
+        note_odd(m, wraps, rva);
+    if (!wraps && bytes.n != 0 && rva >= RVA_MIN)
+        memory->v[memory->n++] = (struct fb_region){start, bytes};
 }
 
+/* There may be hundreds of thousands, so their bytes are counted once for all. */
 static void add_list(struct fb_md *m, const struct fb_md_list *list)
 {
-    struct fb_reader r = fb_md_reader(m, list->bytes);
-    for (size_t i = 0; i < list->n; i++) {
-        fb_addr start = fb_md_address(m, fb_read_u64(&r));
-        struct fb_md_location at = fb_md_location(&r);
-        add(m, start, at.rva, at.size);
+    const uint8_t *p = list->bytes.p, *end = p + list->bytes.n;
+    for (; (size_t)(end - p) >= DESCRIPTOR_SIZE; p += DESCRIPTOR_SIZE) {
+        fb_addr start = fb_md_address(m, fb_number_at(p, 8, m->big));
+        uint64_t size = fb_number_at(p + 8, 4, m->big);
+        add(m, start, fb_number_at(p + 12, 4, m->big), size);
     }
 }
 
@@ -82,16 +87,18 @@ static struct fb_md_list list64(struct fb_md *m, uint64_t *rva)
 
 static void put_in_order(struct fb_memory *memory, struct fb_region *room)
 {
-    memory->v = fb_sort_runs(memory->v, memory->n, sizeof *memory->v, fb_region_order, room);
+    memory->v =
+        fb_sort_numbered(memory->v, memory->n, sizeof *memory->v, fb_region_order, room);
     size_t kept = 0;
     for (size_t i = 0; i < memory->n; i++) {
         const struct fb_region *region = &memory->v[i];
         if (kept > 0 && memory->v[kept - 1].start == region->start &&
             memory->v[kept - 1].bytes.n == region->bytes.n)
             continue;
-        memory->v[kept++] = *region;
         if (region->bytes.n > memory->longest)
             memory->longest = region->bytes.n;
+        if (kept++ != i)
+            memory->v[kept - 1] = *region;
     }
     memory->n = kept;
 }

@@ -25,30 +25,21 @@ static bool is_apple(const struct fb_md *m)
 }
 
 /* Folklore: Linux writers have four numbers and four words, and no use for halves. */
-static const char *version_text(struct fb_md *m, struct fb_span info)
+static void read_version(const struct fb_md *m, struct fb_span info, uint32_t words[4])
 {
     struct fb_reader r = fb_md_reader(m, info);
-    bool valid = fb_read_u32(&r) == FIXED_INFO;
+    if (fb_read_u32(&r) != FIXED_INFO)
+        return;
     fb_read_skip(&r, 4); // version of the struct
-    uint32_t words[4];
     for (size_t i = 0; i < 4; i++)
         words[i] = fb_read_u32(&r);
     enum fb_os os = m->dump->system.os;
-    if (os != FB_LINUX && os != FB_ANDROID) {
-        words[3] = words[1] & 0xFFFF;
-        words[2] = words[1] >> 16;
-        words[1] = words[0] & 0xFFFF;
-        words[0] = words[0] >> 16;
-    }
-    if (!valid || (words[0] | words[1] | words[2] | words[3]) == 0)
-        return NULL; // nobody releases 0.0.0.0
-    char buffer[48];
-    struct fb_text text = fb_text_over(buffer, sizeof buffer);
-    for (size_t i = 0; i < 4; i++) {
-        fb_text_str(&text, i > 0 ? "." : "");
-        fb_text_dec(&text, words[i]);
-    }
-    return fb_md_keep(m, &text);
+    if (os == FB_LINUX || os == FB_ANDROID)
+        return;
+    words[3] = words[1] & 0xFFFF;
+    words[2] = words[1] >> 16;
+    words[1] = words[0] & 0xFFFF;
+    words[0] = words[0] >> 16;
 }
 
 static bool is_program(const struct fb_md *m, struct fb_span info)
@@ -62,13 +53,11 @@ static bool is_program(const struct fb_md *m, struct fb_span info)
 /* A name that cannot be read is an empty one: everybody looks at names. */
 static const char *or_nothing(const char *name) { return name != NULL ? name : ""; }
 
-/* `end` holds the place in the file until the list is in order. */
-static void read_module(struct fb_md *m, struct fb_reader r, size_t place,
-                        struct fb_module *module)
+static void read_module(struct fb_md *m, struct fb_reader r, struct fb_module *module)
 {
+    *module = (struct fb_module){0};
     module->base = fb_md_address(m, fb_read_u64(&r));
     module->size = fb_read_u32(&r);
-    module->end = place;
     module->checksum = fb_read_u32(&r);
     module->timestamp = fb_read_u32(&r);
     uint32_t name = fb_read_u32(&r);
@@ -77,10 +66,10 @@ static void read_module(struct fb_md *m, struct fb_reader r, size_t place,
     struct fb_md_location misc = fb_md_location(&r);
     module->path = or_nothing(fb_md_string(m, name));
     module->name = fb_last_component(module->path);
-    module->version = version_text(m, info);
+    read_version(m, info, module->version);
     fb_md_identify(m, codeview, misc, module);
     if (m->dump->modules.main == SIZE_MAX && is_apple(m) && is_program(m, info))
-        m->dump->modules.main = place;
+        m->dump->modules.main = (size_t)(module - m->dump->modules.v);
 }
 
 /* The end of module `i`, given the base of the next other one. */
@@ -100,12 +89,9 @@ static fb_addr end_of(struct fb_md *m, size_t i, fb_addr next)
     return next;
 }
 
-static void put_in_order(struct fb_md *m)
+static void find_ends(struct fb_md *m)
 {
     struct fb_modules *modules = &m->dump->modules;
-    fb_sort(modules->v, modules->n, sizeof *modules->v, fb_module_order);
-    for (size_t i = 0; i < modules->n; i++)
-        m->module_order[modules->v[i].end] = (uint32_t)i;
     fb_addr next = UINT64_MAX;
     for (size_t i = modules->n; i-- > 0;) {
         fb_addr above = next;
@@ -115,6 +101,37 @@ static void put_in_order(struct fb_md *m)
     }
 }
 
+struct based { // a module of the file
+    fb_addr base;
+    uint64_t place;
+};
+
+static int by_place(const void *pa, const void *pb)
+{
+    const struct based *a = pa, *b = pb;
+    return a->place < b->place ? -1 : a->place > b->place;
+}
+
+/* Where each module of the list will stand: they are read in the order of the file, as notes
+ * about them are, and at once into their places. */
+static void find_order(struct fb_md *m, const struct fb_md_list *list)
+{
+    const size_t used = m->arena->used;
+    struct based *v = FB_RAW(m->arena, struct based, list->n);
+    struct based *room = FB_RAW(m->arena, struct based, list->n);
+    m->full |= v == NULL || room == NULL;
+    if (m->full)
+        return;
+    for (size_t i = 0; i < list->n; i++) {
+        uint64_t base = fb_number_at(list->bytes.p + i * ENTRY_SIZE, 8, m->big);
+        v[i] = (struct based){fb_md_address(m, base), i};
+    }
+    v = fb_sort_numbered(v, list->n, sizeof *v, by_place, room);
+    for (size_t i = 0; i < list->n; i++)
+        m->module_order[v[i].place] = (uint32_t)i;
+    fb_arena_give_back(m->arena, m->arena->used - used);
+}
+
 struct fb_err fb_md_modules(struct fb_md *m, struct fb_md_stream s)
 {
     struct fb_md_list list;
@@ -122,16 +139,19 @@ struct fb_err fb_md_modules(struct fb_md *m, struct fb_md_stream s)
     if (fb_failed(err))
         return err;
     struct fb_modules *modules = &m->dump->modules;
-    modules->v = FB_MD_NEW(m, struct fb_module, list.n);
+    modules->v = FB_RAW(m->arena, struct fb_module, list.n);
+    m->full |= modules->v == NULL;
     m->module_order = FB_MD_NEW(m, uint32_t, list.n);
+    if (!m->full)
+        find_order(m, &list);
     for (size_t i = 0; i < list.n && !m->full; i++)
-        read_module(m, fb_md_entry(m, &list, i), i, &modules->v[i]);
+        read_module(m, fb_md_entry(m, &list, i), &modules->v[m->module_order[i]]);
     if (m->full)
         return FB_NO_ERR;
     modules->n = list.n;
-    put_in_order(m);
-    if (list.n != 0)
-        modules->main = m->module_order[modules->main != SIZE_MAX ? modules->main : 0];
+    find_ends(m);
+    if (list.n != 0 && modules->main == SIZE_MAX)
+        modules->main = m->module_order[0];
     return FB_NO_ERR;
 }
 
@@ -167,7 +187,10 @@ struct fb_err fb_md_unloaded(struct fb_md *m, struct fb_md_stream s)
         v[i].checksum = fb_read_u32(&r);
         v[i].timestamp = fb_read_u32(&r);
         v[i].name = fb_last_component(or_nothing(fb_md_string(m, fb_read_u32(&r))));
-        v[i].code_id = fb_md_pe_code_id(m, v[i].timestamp, v[i].size);
+        char id[FB_CODE_ID_ROOM];
+        fb_pe_code_id(v[i].timestamp, v[i].size, id);
+        v[i].code_id = fb_arena_text(m->arena, id, strlen(id));
+        m->full |= v[i].code_id == NULL;
     }
     m->dump->unloaded = v;
     m->dump->n_unloaded = m->full ? 0 : list.n;

@@ -84,7 +84,8 @@ struct fb_err fb_md_memory_info(struct fb_md *m, struct fb_md_stream s)
     if (fb_failed(err))
         return err;
     struct fb_pages *pages = &m->dump->pages;
-    pages->v = FB_MD_NEW(m, struct fb_page, list.n);
+    pages->v = FB_RAW(m->arena, struct fb_page, list.n);
+    m->full |= pages->v == NULL;
     for (size_t i = 0; i < list.n && !m->full; i++) {
         struct fb_reader r = fb_md_entry(m, &list, i);
         struct fb_page page = {.start = fb_md_address(m, fb_read_u64(&r))};

@@ -109,6 +109,7 @@ struct fb_md {
     bool requesting_known;
     uint32_t requesting;         // thread id, Breakpad
     struct fb_span xstate_table; // MiscInfo's: {offset, size} of each XSAVE feature
+    uint64_t types;              // a bit for each that is in the directory, some share one
 };
 
 /** `n` zeroed elements; NULL, and `full` set, when the arena has no room. */
@@ -151,7 +152,6 @@ const char *fb_md_keep(struct fb_md *m, const struct fb_text *text);
 /* --- lines.c: texts of lines and of words ------------------------- */
 
 struct fb_span fb_md_trim(struct fb_span s);
-struct fb_span fb_md_next_line(struct fb_span *rest);
 /** The values of lines "name = value" or "name: value", trimmed: per name that of its first
  * line, empty when it has none. All `n` names are looked for in one pass. */
 void fb_md_values(struct fb_span text, char separator, const char *const *names,
@@ -159,7 +159,21 @@ void fb_md_values(struct fb_span text, char separator, const char *const *names,
 /** A decimal number at the start of `text`, 0 when there is none; UINT64_MAX: it is larger. */
 uint64_t fb_md_decimal(struct fb_span text);
 /** What stands before the first `end`, or all of it; `rest` goes on behind it. */
-struct fb_span fb_md_cut_at(struct fb_span *rest, int end);
+static inline struct fb_span fb_md_cut_at(struct fb_span *rest, int end)
+{
+    struct fb_span before = *rest;
+    if (rest->n == 0)
+        return before;
+    const uint8_t *found = memchr(rest->p, end, rest->n);
+    before.n = found != NULL ? (size_t)(found - rest->p) : rest->n;
+    size_t past = before.n + (found != NULL);
+    *rest = (struct fb_span){rest->p + past, rest->n - past, rest->off + past};
+    return before;
+}
+static inline struct fb_span fb_md_next_line(struct fb_span *rest)
+{
+    return fb_md_cut_at(rest, '\n');
+}
 
 /* --- list.c ------------------------------------------------------------------------- */
 
@@ -199,11 +213,9 @@ void fb_md_guess_system(struct fb_md *m);
 void fb_md_guess_arch(struct fb_md *m, struct fb_span context);
 /** Put `n` more modules, in address order and on no other's addresses, among the others. */
 void fb_md_add_modules(struct fb_md *m, const struct fb_module *more, size_t n);
-/** CodeView and MISC records: debug file, debug id and code id of `module`. */
+/** CodeView and MISC records: debug file and ids of `module`. */
 void fb_md_identify(struct fb_md *m, struct fb_md_location codeview, struct fb_md_location misc,
                     struct fb_module *module);
-/** The code id of a PE image. */
-const char *fb_md_pe_code_id(struct fb_md *m, uint32_t timestamp, uint64_t size);
 /** One more range of pages, for which there is room; and all of them in order. */
 void fb_md_add_page(struct fb_md *m, struct fb_page page, uint64_t at);
 void fb_md_sort_pages(struct fb_md *m);

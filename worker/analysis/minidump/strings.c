@@ -25,13 +25,17 @@ static bool afford(struct fb_md *m, size_t n, uint64_t at)
     return false;
 }
 
+static size_t room_for(struct fb_span bytes, size_t unit)
+{
+    return bytes.n / unit * UTF8_MAX + 1;
+}
+
 static const char *keep(struct fb_md *m, struct fb_span bytes, size_t unit)
 {
-    size_t room = bytes.n / unit * UTF8_MAX + 1;
+    size_t room = room_for(bytes, unit);
     if (!afford(m, room, bytes.off))
         return NULL;
-    size_t left = FB_NEW(m->arena, char, 0) != NULL ? m->arena->cap - m->arena->used : 0;
-    if (left < room) {
+    if (fb_arena_left(m->arena) < room) {
         m->full = true;
         return NULL;
     }
@@ -49,8 +53,30 @@ static const char *keep(struct fb_md *m, struct fb_span bytes, size_t unit)
     return text.p;
 }
 
+/* Nearly all texts are plain ASCII, and need no more than to be copied. NULL: this one is not,
+ * or it is too long for what is left. */
+static const char *plain(struct fb_md *m, struct fb_span bytes, size_t unit)
+{
+    size_t room = room_for(bytes, unit);
+    if (room > m->text_left || room > fb_arena_left(m->arena))
+        return NULL;
+    char *out = fb_arena_take(m->arena, room);
+    size_t n = unit == 1 ? fb_text_plain(bytes, out) : fb_text_plain16(bytes, m->big, out);
+    size_t at = n * unit;
+    bool whole = at == bytes.n || (bytes.p[at] == 0 && bytes.p[at + unit - 1] == 0);
+    fb_arena_give_back(m->arena, whole ? room - n - 1 : room);
+    if (!whole)
+        return NULL;
+    out[n] = 0;
+    m->text_left -= n + 1;
+    return out;
+}
+
 static const char *text(struct fb_md *m, struct fb_span bytes, size_t unit, size_t max)
 {
+    const char *quick = bytes.n <= max ? plain(m, bytes, unit) : NULL;
+    if (quick != NULL)
+        return quick;
     bytes = until_nul(fb_span_clip(bytes, 0, max + unit), unit);
     if (bytes.n > max) {
         fb_note(m->notes, FB_NOTE_BAD_TEXT, "a text is too long and was cut", bytes.off);

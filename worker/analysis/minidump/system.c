@@ -98,8 +98,12 @@ static void describe_cpu(struct fb_md *m, uint16_t level, uint16_t revision,
         fb_text_utf8(&text, vendor);
         fb_text_char(&text, ' ');
     }
-    fb_text_format(&text, "family %u model %u stepping %u", level, revision >> 8,
-                   revision & 0xFFU);
+    fb_text_str(&text, "family ");
+    fb_text_dec(&text, level);
+    fb_text_str(&text, " model ");
+    fb_text_dec(&text, revision >> 8);
+    fb_text_str(&text, " stepping ");
+    fb_text_dec(&text, revision & 0xFF);
 keep:
     if (text.n != 0)
         m->dump->system.cpu_info = fb_md_keep(m, &text);

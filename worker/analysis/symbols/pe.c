@@ -150,11 +150,13 @@ static struct fb_err read_ids(struct fb_image *image, struct fb_arena *arena)
     bool full = image->code_id == NULL;
     struct fb_codeview record;
     if (!fb_failed(fb_codeview_read(codeview_record(image), false, &record)) &&
-        record.kind != FB_CODEVIEW_OTHER) {
+        record.build.kind != FB_CODEVIEW_OTHER) {
+        char debug_id[FB_DEBUG_ID_ROOM];
+        fb_build_debug_id(&record.build, debug_id);
         image->debug_file = debug_file_name(record.name, arena);
-        if (record.debug_id[0] != 0)
-            image->debug_id = fb_arena_text(arena, record.debug_id, strlen(record.debug_id));
-        full |= record.debug_id[0] != 0 && image->debug_id == NULL;
+        if (debug_id[0] != 0)
+            image->debug_id = fb_arena_text(arena, debug_id, strlen(debug_id));
+        full |= debug_id[0] != 0 && image->debug_id == NULL;
     }
     return full ? FB_FAIL(LIMIT, "no room for the ids of an image", 0) : FB_NO_ERR;
 }
