@@ -6,8 +6,7 @@
  * module. Few frames lie in a module that has a row, so the module is looked at first.
  */
 #include "bucket/ids.h"
-
-#include <string.h>
+#include "bucket/name_parts.h"
 
 static const char *const all[] = {"*"};
 
@@ -114,13 +113,11 @@ static const char *const any_module[] = {
     "logging::logmessage*",
 };
 
-static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
-
 /* Whether the module of `name`, its first `n` bytes, is `module`. */
 static bool lies_in(const char *module, const char *name, size_t n)
 {
     size_t i = 0;
-    while (i < n && module[i] != '*' && module[i] == lower(name[i]))
+    while (i < n && module[i] != '*' && module[i] == fb_lower(name[i]))
         i++;
     return module[i] == '*' || (module[i] == 0 && i == n);
 }

@@ -7,8 +7,7 @@
 #include "bucket/frames.h"
 
 #include "bucket/keys.h"
-
-#include <string.h>
+#include "bucket/name_parts.h"
 
 enum { EXPORT_REACH = 4096 }; // farther from a symbol without lines, it is some other function
 
@@ -18,8 +17,6 @@ static const struct fb_module *main_module(const struct fb_dump *dump)
 {
     return dump->modules.main < dump->modules.n ? &dump->modules.v[dump->modules.main] : NULL;
 }
-
-static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
 
 static size_t folder_length(const char *path)
 {
@@ -35,7 +32,7 @@ static bool in_folder_of(const struct fb_module *program, const struct fb_module
 {
     size_t n = folder_length(program->path);
     size_t i = 0;
-    while (i < n && lower(program->path[i]) == lower(module->path[i]))
+    while (i < n && fb_lower(program->path[i]) == fb_lower(module->path[i]))
         i++;
     return i == n;
 }
@@ -105,7 +102,8 @@ static struct fb_err classify(const struct fb_dump *dump, struct fb_stack *stack
                               struct fb_arena *arena)
 {
     struct fb_frame *f = &stack->v[i];
-    f->in_app = in_app(dump, f->module);
+    bool known = i != 0 && f[-1].module == f->module; // a module calls itself, mostly
+    f->in_app = known ? f[-1].in_app : in_app(dump, f->module);
     f->normal = NULL;
     if (f->function != NULL) {
         f->normal = known_normal(stack, i);
@@ -191,7 +189,7 @@ void fb_name_ids(const char *const *names, size_t n, uint32_t *ids)
 
 static bool same_run(const uint32_t *a, const uint32_t *b, size_t n)
 {
-    return memcmp(a, b, n * sizeof *a) == 0;
+    return *a == *b && memcmp(a, b, n * sizeof *a) == 0;
 }
 
 size_t fb_collapse(const uint32_t *ids, size_t n, size_t *kept)

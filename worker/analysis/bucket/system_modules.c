@@ -4,10 +4,8 @@
  *
  * Runtimes travel in the folders of programs, so the name counts before the place.
  */
-#include "base/text.h"
 #include "bucket/lists.h"
-
-#include <string.h>
+#include "bucket/name_parts.h"
 
 /* Patterns on the base name, without regard to case. */
 static const char *const windows_names[] = {
@@ -83,14 +81,12 @@ bool fb_is_kernel_module(const struct fb_module *module)
 
 bool fb_is_library_name(const char *name)
 {
-    return name != NULL && (fb_glob("*.dll", name, true) || fb_glob("*.so", name, false) ||
-                            fb_glob("*.so.*", name, false) || fb_glob("*.dylib", name, false));
+    const char *end = name != NULL ? strrchr(name, '.') : NULL;
+    return end != NULL && (fb_same_lower(end, ".dll") || strcmp(end, ".so") == 0 ||
+                           strcmp(end, ".dylib") == 0 || strstr(name, ".so.") != NULL);
 }
 
-static char folded(char c, bool ignore_case)
-{
-    return ignore_case && c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
+static char folded(char c, bool ignore_case) { return ignore_case ? fb_lower(c) : c; }
 
 static bool same(char pattern, char c, bool ignore_case)
 {
