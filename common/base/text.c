@@ -12,7 +12,7 @@ struct fb_text fb_text_over(char *buffer, size_t cap)
 struct fb_text fb_text_open(struct fb_arena *arena)
 {
     static char nothing[1];
-    if (FB_NEW(arena, char, 0) == NULL || arena->cap == arena->used)
+    if (FB_RAW(arena, char, 0) == NULL || arena->cap == arena->used)
         return (struct fb_text){.p = nothing, .cap = 1, .cut = true};
     size_t left = arena->cap - arena->used;
     return fb_text_over(fb_arena_take(arena, left), left);

@@ -127,12 +127,15 @@ static bool holds(const struct exclusion *row, const char *symbol)
     return symbol != NULL ? fb_glob_any(row->symbols, row->n, symbol) : row->bare;
 }
 
+/* Most modules begin with another letter. */
 static bool any_holds(const struct exclusion *rows, size_t n, const char *name)
 {
     const char *mark = strchr(name, '!'), *symbol = mark != NULL ? mark + 1 : NULL;
     size_t module = mark != NULL ? (size_t)(mark - name) : strlen(name);
+    char first = fb_lower(*name);
     for (size_t i = 0; i < n; i++)
-        if (lies_in(rows[i].module, name, module) && holds(&rows[i], symbol))
+        if (*rows[i].module == first && lies_in(rows[i].module, name, module) &&
+            holds(&rows[i], symbol))
             return true;
     return false;
 }

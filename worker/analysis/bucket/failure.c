@@ -8,7 +8,6 @@
  * Each heuristic is a row: primary or addendum, in the id or not, and when it holds. The first
  * primary row gives the class; the id is a function of the rows found and the blamed frame.
  */
-#include "base/hash.h"
 #include "base/text.h"
 #include "bucket/codes.h"
 #include "bucket/ids.h"

@@ -7,7 +7,6 @@
  *
  * A recursion counts once in the major half. When every frame is excluded, none is.
  */
-#include "base/hash.h"
 #include "bucket/ids.h"
 #include "bucket/name_parts.h"
 

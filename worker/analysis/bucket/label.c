@@ -10,7 +10,6 @@
  * fails. What Windows puts in the place of a module that it cannot find is a hash of the stack
  * that only Windows can compute; ours stands in the same place, and is stable.
  */
-#include "base/hash.h"
 #include "bucket/codes.h"
 #include "bucket/ids.h"
 #include "bucket/name_parts.h"

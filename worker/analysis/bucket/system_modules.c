@@ -113,12 +113,17 @@ bool fb_glob(const char *pattern, const char *name, bool ignore_case)
         if (*pattern == '*') {
             star = ++pattern;
             from = name;
+            if (*star == 0)
+                return true;
         } else if (*pattern != 0 && same(*pattern, *name, ignore_case)) {
             pattern++;
             name++;
-        } else if (star != NULL) { // the last star takes one more; earlier ones need not
+        } else if (star != NULL) { // the last star takes more; earlier ones need not
             pattern = star;
-            name = ++from;
+            do
+                from++;
+            while (*from != 0 && !same(*star, *from, ignore_case));
+            name = from;
         } else {
             return false;
         }
