@@ -320,21 +320,30 @@ struct fb_err fb_make_failure(struct fb_analysis *a, struct fb_arena *arena)
 
 /* --- its hash ----------------------------------------------------------------------- */
 
+/* The code point that begins with `first` and goes on at `*at`, which moves behind it; `first`
+ * itself when that is no UTF-8. */
+static uint32_t join_utf8(uint32_t first, const unsigned char **at)
+{
+    const unsigned char *p = *at;
+    size_t more = first < 0xC2 ? 0 : first < 0xE0 ? 1 : first < 0xF0 ? 2 : 3;
+    uint32_t c = first & (0x3Fu >> more);
+    for (size_t i = 0; i < more; i++) {
+        if ((p[i] & 0xC0) != 0x80)
+            return first;
+        c = c << 6 | (p[i] & 0x3F);
+    }
+    *at += more;
+    return more != 0 ? c : first;
+}
+
 /* UTF-16LE, lower case; what is not UTF-8 is taken byte by byte. */
 static size_t to_utf16(const char *s, uint8_t *out)
 {
     size_t n = 0;
     for (const unsigned char *p = (const unsigned char *)s; *p != 0;) {
         uint32_t c = *p++;
-        size_t more = c < 0xC2 ? 0 : c < 0xE0 ? 1 : c < 0xF0 ? 2 : 3;
-        size_t have = 0;
-        while (have < more && (p[have] & 0xC0) == 0x80)
-            have++;
-        if (more != 0 && have == more) {
-            c &= 0x3Fu >> more;
-            for (; have > 0; have--)
-                c = c << 6 | (*p++ & 0x3F);
-        }
+        if (c >= 0x80)
+            c = join_utf8(c, &p);
         if (c >= 'A' && c <= 'Z')
             c += 'a' - 'A';
         if (c >= 0x10000) {

@@ -82,8 +82,11 @@ bool fb_is_kernel_module(const struct fb_module *module)
 bool fb_is_library_name(const char *name)
 {
     const char *end = name != NULL ? strrchr(name, '.') : NULL;
-    return end != NULL && (fb_same_lower(end, ".dll") || strcmp(end, ".so") == 0 ||
-                           strcmp(end, ".dylib") == 0 || strstr(name, ".so.") != NULL);
+    if (end == NULL)
+        return false;
+    bool versioned = strchr(name, '.') != end && strstr(name, ".so.") != NULL;
+    return versioned || fb_same_lower(end, ".dll") || strcmp(end, ".so") == 0 ||
+           strcmp(end, ".dylib") == 0;
 }
 
 static char folded(char c, bool ignore_case) { return ignore_case ? fb_lower(c) : c; }
