@@ -122,16 +122,15 @@ struct label {
     bool full;
 };
 
-/* `kept` is a literal, the dump's or the arena's; NULL: the arena is full. */
-static void add(struct label *label, const char *kept)
+static void keep(struct label *label, const char *kept)
 {
     label->full |= kept == NULL;
     label->keys->label.parameters[label->keys->label.n++] = kept;
 }
 
-static void add_text(struct label *label, const struct fb_text *text)
+static void add(struct label *label, const char *s)
 {
-    add(label, fb_arena_text(label->arena, text->p, text->n));
+    keep(label, fb_arena_text(label->arena, s, strlen(s)));
 }
 
 static void add_hex(struct label *label, uint64_t v, int digits)
@@ -139,7 +138,7 @@ static void add_hex(struct label *label, uint64_t v, int digits)
     char buffer[17];
     struct fb_text text = fb_text_over(buffer, sizeof buffer);
     fb_text_hex(&text, v, digits);
-    add_text(label, &text);
+    add(label, buffer);
 }
 
 static void add_program(struct label *label, const struct fb_modules *modules)
@@ -164,7 +163,7 @@ static void add_module(struct label *label, const struct fault *fault)
     struct fb_text text = fb_text_open(label->arena);
     fb_text_str(&text, fault->module);
     fb_text_str(&text, fault->suffix);
-    add(label, fb_text_close(&text, label->arena));
+    keep(label, fb_text_close(&text, label->arena));
 }
 
 static void add_crash(struct label *label, const struct fb_analysis *a,
@@ -198,7 +197,7 @@ static void add_bugcheck(struct label *label, const struct fb_dump *dump)
     const struct fb_system *s = &dump->system;
     fb_text_format(&text, "%u_%u_%u", (unsigned)s->major, (unsigned)s->minor,
                    (unsigned)s->build);
-    add_text(label, &text);
+    add(label, buffer);
     add(label, "0_0");
     add(label, "256_1");
 }
