@@ -29,16 +29,27 @@ static void add(struct fb_hash *h, const uint8_t *p, size_t n, compress_fn *comp
     }
 }
 
-/* Both pad alike: 0x80, zeros, and the length in bits, whose bytes stand in the one order
- * or the other. */
-static void pad(struct fb_hash *h, compress_fn *compress, int big_endian)
+/* The length in bits, in the one order of bytes or the other. */
+static void put_length(uint8_t out[8], uint64_t bits, bool big_endian)
 {
-    uint64_t bits = h->bytes * 8;
-    uint8_t tail[72] = {0x80};
-    size_t zeros = (119 - h->bytes % 64) % 64;
     for (unsigned i = 0; i < 8; i++)
-        tail[1 + zeros + i] = (uint8_t)(bits >> 8 * (big_endian ? 7 - i : i));
-    add(h, tail, 1 + zeros + 8, compress);
+        out[i] = (uint8_t)(bits >> 8 * (big_endian ? 7 - i : i));
+}
+
+/* Both pad alike: 0x80, zeros, and the length at the end of a block, this one or the next. */
+static void pad(struct fb_hash *h, compress_fn *compress, bool big_endian)
+{
+    enum { LENGTH_AT = 64 - 8 };
+    size_t held = h->bytes % 64;
+    h->block[held++] = 0x80;
+    if (held > LENGTH_AT) {
+        memset(h->block + held, 0, 64 - held);
+        compress(h->state, h->block);
+        held = 0;
+    }
+    memset(h->block + held, 0, LENGTH_AT - held);
+    put_length(h->block + LENGTH_AT, h->bytes * 8, big_endian);
+    compress(h->state, h->block);
 }
 
 static const uint32_t sha256_k[64] = {
@@ -54,32 +65,47 @@ static const uint32_t sha256_k[64] = {
     0xc67178f2,
 };
 
-static void sha256_portable(uint32_t state[8], const uint8_t p[64])
+/* One round; the eight words of the state take turns, so that none has to move. */
+static inline void sha256_round(uint32_t a, uint32_t b, uint32_t c, uint32_t *d, uint32_t e,
+                                uint32_t f, uint32_t g, uint32_t *h, uint32_t word)
 {
-    uint32_t w[64];
+    uint32_t s1 = rotr(e, 6) ^ rotr(e, 11) ^ rotr(e, 25);
+    uint32_t s0 = rotr(a, 2) ^ rotr(a, 13) ^ rotr(a, 22);
+    uint32_t t1 = *h + s1 + (g ^ (e & (f ^ g))) + word;
+    *d += t1;
+    *h = t1 + s0 + ((a & b) | (c & (a | b)));
+}
+
+/* The words of the block and the 48 that follow from them, each with its constant. */
+static void sha256_schedule(const uint8_t p[64], uint32_t w[64])
+{
     for (size_t i = 0; i < 16; i++)
         w[i] = (uint32_t)p[4 * i] << 24 | (uint32_t)p[4 * i + 1] << 16 |
                (uint32_t)p[4 * i + 2] << 8 | p[4 * i + 3];
-    for (int i = 16; i < 64; i++) {
+    for (size_t i = 16; i < 64; i++) {
         uint32_t s0 = rotr(w[i - 15], 7) ^ rotr(w[i - 15], 18) ^ w[i - 15] >> 3;
         uint32_t s1 = rotr(w[i - 2], 17) ^ rotr(w[i - 2], 19) ^ w[i - 2] >> 10;
         w[i] = w[i - 16] + s0 + w[i - 7] + s1;
     }
+    for (size_t i = 0; i < 64; i++)
+        w[i] += sha256_k[i];
+}
+
+static void sha256_portable(uint32_t state[8], const uint8_t p[64])
+{
+    uint32_t w[64];
+    sha256_schedule(p, w);
     uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
     uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
-    for (int i = 0; i < 64; i++) {
-        uint32_t s1 = rotr(e, 6) ^ rotr(e, 11) ^ rotr(e, 25);
-        uint32_t t1 = h + s1 + ((e & f) ^ (~e & g)) + sha256_k[i] + w[i];
-        uint32_t s0 = rotr(a, 2) ^ rotr(a, 13) ^ rotr(a, 22);
-        uint32_t t2 = s0 + ((a & b) ^ (a & c) ^ (b & c));
-        h = g;
-        g = f;
-        f = e;
-        e = d + t1;
-        d = c;
-        c = b;
-        b = a;
-        a = t1 + t2;
+    for (size_t i = 0; i < 64; i += 8) {
+        sha256_round(a, b, c, &d, e, f, g, &h, w[i]);
+        sha256_round(h, a, b, &c, d, e, f, &g, w[i + 1]);
+        sha256_round(g, h, a, &b, c, d, e, &f, w[i + 2]);
+        sha256_round(f, g, h, &a, b, c, d, &e, w[i + 3]);
+        sha256_round(e, f, g, &h, a, b, c, &d, w[i + 4]);
+        sha256_round(d, e, f, &g, h, a, b, &c, w[i + 5]);
+        sha256_round(c, d, e, &f, g, h, a, &b, w[i + 6]);
+        sha256_round(b, c, d, &e, f, g, h, &a, w[i + 7]);
     }
     const uint32_t end[8] = {a, b, c, d, e, f, g, h};
     for (int i = 0; i < 8; i++)
@@ -111,9 +137,13 @@ void fb_sha256_add(struct fb_hash *h, const void *p, size_t n)
 
 void fb_sha256_end(struct fb_hash *h, uint8_t out[FB_SHA256_SIZE])
 {
-    pad(h, sha256_block(h), 1);
-    for (int i = 0; i < FB_SHA256_SIZE; i++)
-        out[i] = (uint8_t)(h->state[i / 4] >> (24 - 8 * (i % 4)));
+    pad(h, sha256_block(h), true);
+    for (size_t i = 0; i < 8; i++) {
+        uint32_t v = h->state[i];
+        uint8_t word[4] = {(uint8_t)(v >> 24), (uint8_t)(v >> 16), (uint8_t)(v >> 8),
+                           (uint8_t)v};
+        memcpy(out + 4 * i, word, sizeof word);
+    }
 }
 
 void fb_sha256(const void *p, size_t n, uint8_t out[FB_SHA256_SIZE])
@@ -138,7 +168,25 @@ static const uint32_t md5_k[64] = {
     0xeb86d391,
 };
 
-static void md5_block(uint32_t state[8], const uint8_t p[64])
+/* What a round mixes of three words. */
+static inline uint32_t md5_mix(unsigned round, uint32_t b, uint32_t c, uint32_t d)
+{
+    return round == 0   ? d ^ (b & (c ^ d))
+           : round == 1 ? c ^ (d & (b ^ c))
+           : round == 2 ? b ^ c ^ d
+                        : c ^ (b | ~d);
+}
+
+static inline uint32_t md5_step(unsigned round, const uint32_t m[16], unsigned i,
+                                unsigned shift, uint32_t a, uint32_t b, uint32_t c, uint32_t d)
+{
+    static const unsigned mul[4] = {1, 5, 3, 7}, inc[4] = {0, 1, 5, 0};
+    uint32_t word = m[(mul[round] * i + inc[round]) % 16];
+    return b + rotl(a + md5_mix(round, b, c, d) + md5_k[16 * round + i] + word, shift);
+}
+
+/* Sixteen steps; `round` is a constant wherever this is inlined. */
+static inline void md5_round(unsigned round, const uint32_t m[16], uint32_t s[4])
 {
     static const unsigned shifts[4][4] = {
         {7, 12, 17, 22},
@@ -146,28 +194,29 @@ static void md5_block(uint32_t state[8], const uint8_t p[64])
         {4, 11, 16, 23},
         {6, 10, 15, 21}
     };
-    uint32_t m[16];
+    uint32_t a = s[0], b = s[1], c = s[2], d = s[3];
+    for (unsigned i = 0; i < 16; i += 4) {
+        a = md5_step(round, m, i, shifts[round][0], a, b, c, d);
+        d = md5_step(round, m, i + 1, shifts[round][1], d, a, b, c);
+        c = md5_step(round, m, i + 2, shifts[round][2], c, d, a, b);
+        b = md5_step(round, m, i + 3, shifts[round][3], b, c, d, a);
+    }
+    s[0] = a, s[1] = b, s[2] = c, s[3] = d;
+}
+
+static void md5_block(uint32_t state[8], const uint8_t p[64])
+{
+    uint32_t m[16], s[4];
     for (size_t i = 0; i < 16; i++)
         m[i] = p[4 * i] | (uint32_t)p[4 * i + 1] << 8 | (uint32_t)p[4 * i + 2] << 16 |
                (uint32_t)p[4 * i + 3] << 24;
-    uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
-    for (unsigned i = 0; i < 64; i++) {
-        static const unsigned mul[4] = {1, 5, 3, 7}, inc[4] = {0, 1, 5, 0};
-        unsigned round = i / 16;
-        uint32_t f = round == 0   ? (b & c) | (~b & d)
-                     : round == 1 ? (d & b) | (~d & c)
-                     : round == 2 ? b ^ c ^ d
-                                  : c ^ (b | ~d);
-        uint32_t t = a + f + md5_k[i] + m[(mul[round] * i + inc[round]) % 16];
-        a = d;
-        d = c;
-        c = b;
-        b += rotl(t, shifts[round][i % 4]);
-    }
-    state[0] += a;
-    state[1] += b;
-    state[2] += c;
-    state[3] += d;
+    memcpy(s, state, sizeof s);
+    md5_round(0, m, s);
+    md5_round(1, m, s);
+    md5_round(2, m, s);
+    md5_round(3, m, s);
+    for (int i = 0; i < 4; i++)
+        state[i] += s[i];
 }
 
 void fb_md5(const void *p, size_t n, uint8_t out[FB_MD5_SIZE])
@@ -176,7 +225,7 @@ void fb_md5(const void *p, size_t n, uint8_t out[FB_MD5_SIZE])
         .state = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476}
     };
     add(&h, p, n, md5_block);
-    pad(&h, md5_block, 0);
+    pad(&h, md5_block, false);
     for (int i = 0; i < FB_MD5_SIZE; i++)
         out[i] = (uint8_t)(h.state[i / 4] >> (8 * (i % 4)));
 }

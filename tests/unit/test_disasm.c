@@ -31,8 +31,14 @@ static bool decode(enum fb_arch arch, const char *hex, const struct fb_regs *reg
     size_t n = from_hex(hex, bytes);
     struct fb_arena arena = {.base = room, .cap = sizeof room};
     fb_arena_reset(&arena);
-    return fb_disasm(handles[arch], arch, (struct fb_span){bytes, n, 0}, 0x401000, regs, &arena,
-                     out);
+    struct fb_span code = {bytes, n, 0};
+    struct fb_insn line = {0};
+    bool listed = fb_disasm_line(handles[arch], arch, code, 0x401000, regs, &arena, &line);
+    bool decoded = fb_disasm(handles[arch], arch, code, 0x401000, regs, &arena, out);
+    CHECK(hex, listed == decoded);
+    CHECK(hex, !decoded || (strcmp(line.text, out->text) == 0 && line.flow == out->flow &&
+                            line.length == out->length));
+    return decoded;
 }
 
 static int register_of(enum fb_arch arch, const char *name, size_t n)

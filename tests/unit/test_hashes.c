@@ -59,7 +59,10 @@ static void test_msec(void)
     }
     static const char minor[] = "qmng4+0x\0"
                                 "2103b";
-    CHECK("minor", fb_msec_fold(minor, sizeof minor - 1) == 0xf37f4977);
+    struct fb_hash hash;
+    fb_sha256_start(&hash);
+    fb_sha256_add(&hash, minor, sizeof minor - 1);
+    CHECK("minor", fb_msec_fold(&hash) == 0xf37f4977);
     struct crashed *c = make(FB_X86, msec[0].frames, 1);
     CHECK("minor", c->a.keys.has_msec_minor && c->a.keys.msec_minor == 0xf37f4977);
     CHECK("title", strcmp(c->a.keys.msec_title, "Unknown starting at qmng4+0x000000000002103b "
@@ -161,6 +164,19 @@ static const struct {
     {"verifier!Anything",               "Anything",                   true,  true },
     {"vfbasics!Anything",               "Anything",                   false, false},
     {"clrstubs",                        NULL,                         true,  true },
+    {"vrfcore",                         NULL,                         false, false},
+    {"vrfcore!Anything",                "Anything",                   true,  true },
+    {"apvrf2",                          NULL,                         false, false},
+    {"ntdll_x86!RtlFreeHeap",           "RtlFreeHeap",                true,  true },
+    {"ntdll_x86!NtClose",               "NtClose",                    false, false},
+    {"ntdll!NtClose",                   "NtClose",                    false, true },
+    {"ntdll!",                          "",                           false, false},
+    {"kernel32x!HeapFree",              "HeapFree",                   false, false},
+    {"kernel!HeapFree",                 "HeapFree",                   false, false},
+    {"vcruntime140!__CxxFrameHandler3", "__CxxFrameHandler3",         false, true },
+    {"app!memcpy_s",                    "memcpy_s",                   false, true },
+    {"app!my_memcpy",                   "my_memcpy",                  false, false},
+    {"app!__report_gsfailure",          "__report_gsfailure",         false, true },
     {"msvcrt!calloc",                   "calloc",                     true,  true },
     {"ucrtbase!free_base",              "free_base",                  false, true },
     {"libc!__strlen_avx2",              "__strlen_avx2",              false, true },

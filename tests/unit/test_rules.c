@@ -275,12 +275,25 @@ static void patterns(void)
         {"once on 64-bit",  0x00000000E5E5E5E5, true,  -1               },
         {"uninitialised",   0xCDCDCDCD,         false, FB_PATTERN_UNINIT},
         {"behind a block",  0xD0D0D0D0,         false, FB_PATTERN_GUARD },
+        {"two are near",    0xDEADC0DD,         false, FB_PATTERN_OTHER },
         {"null",            0,                  false, -1               },
         {"last",            UINT64_MAX,         true,  -1               },
     };
+    /* Each that no other is near. */
+    static const uint32_t words[] = {
+        0x2B2B2B2B, 0x4B4B4B4B, 0x55555555, 0x5A5A5A5A, 0x6B6B6B6B, 0x8B8B8B8B, 0x9B9B9B9B,
+        0xA0A0A0A0, 0xA5A5A5A5, 0xAAAAAAAA, 0xABABABAB, 0xBAADF00D, 0xBBADBEEF, 0xC0C0C0C0,
+        0xCCCCCCCC, 0xCDCDCDCD, 0xD0D0D0D0, 0xDBDBDBDB, 0xDDDDDDDD, 0xDEADBEEF, 0xE0E0E0E0,
+        0xE5E5E5E5, 0xF0F0F0F0, 0xFDFDFDFD, 0xFEEEFEEE};
     for (size_t i = 0; i < COUNT(values); i++) {
         const struct fb_pattern *got = fb_pattern_of(values[i].value, values[i].wide);
         CHECK(values[i].name, (got == NULL ? -1 : (int)got->kind) == values[i].kind);
+    }
+    for (size_t i = 0; i < COUNT(words); i++) {
+        uint64_t twice = (uint64_t)words[i] << 32 | words[i];
+        const struct fb_pattern *got = fb_pattern_of(words[i], false);
+        CHECK("narrow", got != NULL && got->word == words[i]);
+        CHECK("wide", fb_pattern_of(twice, true) == got);
     }
     CHECK("text, 32-bit", fb_looks_like_text(0x41414141, false));
     CHECK("three bytes", !fb_looks_like_text(0x00414141, false));

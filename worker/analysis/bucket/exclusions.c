@@ -2,70 +2,80 @@
  * worker/analysis/bucket/exclusions.c -- the frames that stay out of the hashes, as patterns.
  *
  * The first table is !exploitable's own, kept as it was (ucrtbase and KERNELBASE are younger),
- * so that its hashes can be compared. The second is what ours adds; a pattern without a module
- * holds in any.
+ * so that its hashes can be compared. The second is what ours adds, the third holds in any
+ * module. Few frames lie in a module that has a row, so the module is looked at first.
  */
 #include "bucket/ids.h"
+#include "bucket/name_parts.h"
 
-static const char *const msec[] = {
-    "apvrf",
-    "apvrf!*",
-    "verifier",
-    "verifier!*",
-    "vfbasics",
-    "vrfcore!*",
-    "mscorwks",
-    "clrstub*",
-    "ntdll*!dbgbreakpoint",
-    "ntdll*!dbguiremotebreakin",
-    "ntdll*!_eh4_callfilterfunc",
-    "ntdll*!_except_handler4",
-    "ntdll*!executehandler",
-    "ntdll*!executehandler2",
-    "ntdll*!kifastsystemcallret",
-    "ntdll*!kiuserexceptiondispatcher",
-    "ntdll*!rtl*exception*",
-    "ntdll*!rtl*heap*",
-    "ntdll*!rtl*failure*",
-    "ntdll*!zwwaitformultipleobjects",
-    "kernel32!werp*",
-    "kernel32!unhandledexceptionfilter",
-    "kernel32!*raiseexception*",
-    "kernel32!waitformultipleobjects*",
-    "kernel32!heapfree",
-    "kernel32!kebugcheck*",
-    "msvcrt!free",
-    "msvcrt!*alloc*",
+static const char *const all[] = {"*"};
+
+static const char *const msec_ntdll[] = {
+    "dbgbreakpoint",  "dbguiremotebreakin", "_eh4_callfilterfunc", "_except_handler4",
+    "executehandler", "executehandler2",    "kifastsystemcallret", "kiuserexceptiondispatcher",
+    "rtl*exception*", "rtl*heap*",          "rtl*failure*",        "zwwaitformultipleobjects",
+};
+static const char *const msec_kernel32[] = {
+    "werp*",
+    "unhandledexceptionfilter",
+    "*raiseexception*",
+    "waitformultipleobjects*",
+    "heapfree",
+    "kebugcheck*",
+};
+static const char *const msec_msvcrt[] = {"free", "*alloc*"};
+
+static const char *const our_kernelbase[] = {"raiseexception*", "unhandledexceptionfilter*",
+                                             "waitfor*"};
+static const char *const our_ntdll[] = {
+    "nt*",
+    "zw*",
+    "kiraiseuserexceptiondispatcher",
+    "rtldispatchexception",
+    "rtlreportcriticalfailure",
+    "rtlpheap*",
+};
+static const char *const our_vcruntime[] = {"_cxxthrowexception", "__c*frame*handler*"};
+static const char *const our_ucrtbase[] = {
+    "abort", "raise", "_invoke_watson", "_invalid_parameter*", "free*", "*alloc*"};
+
+#define COUNT(v)   (sizeof(v) / sizeof *(v))
+#define SYMBOLS(v) v, COUNT(v)
+#define NO_SYMBOLS NULL, 0
+struct exclusion {
+    const char *module; // lower case; a `*` at its end is any text
+    bool bare;          // its frames without a symbol, too
+    const char *const *symbols;
+    size_t n;
 };
 
-static const char *const ours[] = {
-    "kernelbase!raiseexception*",
-    "kernelbase!unhandledexceptionfilter*",
-    "kernelbase!waitfor*",
-    "ntdll!nt*",
-    "ntdll!zw*",
-    "ntdll!kiraiseuserexceptiondispatcher",
-    "ntdll!rtldispatchexception",
-    "ntdll!rtlreportcriticalfailure",
-    "ntdll!rtlpheap*",
-    "vcruntime*!_cxxthrowexception",
-    "vcruntime*!__c*frame*handler*",
-    "ucrtbase!abort",
-    "ucrtbase!raise",
-    "ucrtbase!_invoke_watson",
-    "ucrtbase!_invalid_parameter*",
-    "ucrtbase!free*",
-    "ucrtbase!*alloc*",
-    "*!memcpy*",
-    "*!memmove*",
-    "*!memset*",
-    "*!strlen*",
-    "*!wcslen*",
-    "*!__report_*failure",
-    "*!__fastfail",
+static const struct exclusion msec[] = {
+    {"apvrf",    true,  SYMBOLS(all)          },
+    {"verifier", true,  SYMBOLS(all)          },
+    {"vfbasics", true,  NO_SYMBOLS            },
+    {"vrfcore",  false, SYMBOLS(all)          },
+    {"mscorwks", true,  NO_SYMBOLS            },
+    {"clrstub*", true,  SYMBOLS(all)          },
+    {"ntdll*",   false, SYMBOLS(msec_ntdll)   },
+    {"kernel32", false, SYMBOLS(msec_kernel32)},
+    {"msvcrt",   false, SYMBOLS(msec_msvcrt)  },
+};
+
+static const struct exclusion ours[] = {
+    {"kernelbase", false, SYMBOLS(our_kernelbase)},
+    {"ntdll",      false, SYMBOLS(our_ntdll)     },
+    {"vcruntime*", false, SYMBOLS(our_vcruntime) },
+    {"ucrtbase",   false, SYMBOLS(our_ucrtbase)  },
 };
 
 static const char *const any_module[] = {
+    "memcpy*",
+    "memmove*",
+    "memset*",
+    "strlen*",
+    "wcslen*",
+    "__report_*failure",
+    "__fastfail",
     "raise",
     "gsignal",
     "abort",
@@ -103,11 +113,37 @@ static const char *const any_module[] = {
     "logging::logmessage*",
 };
 
-#define ANY(patterns, name) fb_glob_any(patterns, sizeof(patterns) / sizeof *(patterns), name)
+/* Whether the module of `name`, its first `n` bytes, is `module`. */
+static bool lies_in(const char *module, const char *name, size_t n)
+{
+    size_t i = 0;
+    while (i < n && module[i] != '*' && module[i] == fb_lower(name[i]))
+        i++;
+    return module[i] == '*' || (module[i] == 0 && i == n);
+}
 
-bool fb_msec_excludes(const char *name) { return ANY(msec, name); }
+static bool holds(const struct exclusion *row, const char *symbol)
+{
+    return symbol != NULL ? fb_glob_any(row->symbols, row->n, symbol) : row->bare;
+}
+
+/* Most modules begin with another letter. */
+static bool any_holds(const struct exclusion *rows, size_t n, const char *name)
+{
+    const char *mark = strchr(name, '!'), *symbol = mark != NULL ? mark + 1 : NULL;
+    size_t module = mark != NULL ? (size_t)(mark - name) : strlen(name);
+    char first = fb_lower(*name);
+    for (size_t i = 0; i < n; i++)
+        if (*rows[i].module == first && lies_in(rows[i].module, name, module) &&
+            holds(&rows[i], symbol))
+            return true;
+    return false;
+}
+
+bool fb_msec_excludes(const char *name) { return any_holds(msec, COUNT(msec), name); }
 
 bool fb_hash_excludes(const char *name, const char *symbol)
 {
-    return ANY(msec, name) || ANY(ours, name) || (symbol != NULL && ANY(any_module, symbol));
+    return fb_msec_excludes(name) || any_holds(ours, COUNT(ours), name) ||
+           (symbol != NULL && fb_glob_any(any_module, COUNT(any_module), symbol));
 }

@@ -8,7 +8,6 @@
  * Each heuristic is a row: primary or addendum, in the id or not, and when it holds. The first
  * primary row gives the class; the id is a function of the rows found and the blamed frame.
  */
-#include "base/hash.h"
 #include "base/text.h"
 #include "bucket/codes.h"
 #include "bucket/ids.h"
@@ -321,21 +320,30 @@ struct fb_err fb_make_failure(struct fb_analysis *a, struct fb_arena *arena)
 
 /* --- its hash ----------------------------------------------------------------------- */
 
+/* The code point that begins with `first` and goes on at `*at`, which moves behind it; `first`
+ * itself when that is no UTF-8. */
+static uint32_t join_utf8(uint32_t first, const unsigned char **at)
+{
+    const unsigned char *p = *at;
+    size_t more = first < 0xC2 ? 0 : first < 0xE0 ? 1 : first < 0xF0 ? 2 : 3;
+    uint32_t c = first & (0x3Fu >> more);
+    for (size_t i = 0; i < more; i++) {
+        if ((p[i] & 0xC0) != 0x80)
+            return first;
+        c = c << 6 | (p[i] & 0x3F);
+    }
+    *at += more;
+    return more != 0 ? c : first;
+}
+
 /* UTF-16LE, lower case; what is not UTF-8 is taken byte by byte. */
 static size_t to_utf16(const char *s, uint8_t *out)
 {
     size_t n = 0;
     for (const unsigned char *p = (const unsigned char *)s; *p != 0;) {
         uint32_t c = *p++;
-        size_t more = c >= 0xF0 ? 3 : c >= 0xE0 ? 2 : c >= 0xC2 ? 1 : 0;
-        size_t have = 0;
-        while (have < more && (p[have] & 0xC0) == 0x80)
-            have++;
-        if (more != 0 && have == more) {
-            c &= 0x3Fu >> more;
-            for (; have > 0; have--)
-                c = c << 6 | (*p++ & 0x3F);
-        }
+        if (c >= 0x80)
+            c = join_utf8(c, &p);
         if (c >= 'A' && c <= 'Z')
             c += 'a' - 'A';
         if (c >= 0x10000) {
@@ -353,16 +361,16 @@ static size_t to_utf16(const char *s, uint8_t *out)
 struct fb_err fb_failure_hash(const char *failure_id, struct fb_arena *arena, char out[37])
 {
     static const uint8_t order[] = {3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15};
-    uint8_t *wide = FB_NEW(arena, uint8_t, 2 * strlen(failure_id) + 2);
+    uint8_t *wide = FB_RAW(arena, uint8_t, 2 * strlen(failure_id) + 2);
     if (wide == NULL)
         return FB_FAIL(LIMIT, "no room for the failure hash", 0);
     uint8_t digest[FB_MD5_SIZE];
     fb_md5(wide, to_utf16(failure_id, wide), digest);
-    struct fb_text text = fb_text_over(out, 37);
     for (size_t i = 0; i < sizeof order; i++) {
         if (i == 4 || i == 6 || i == 8 || i == 10)
-            fb_text_char(&text, '-');
-        fb_text_hex(&text, digest[order[i]], 2);
+            *out++ = '-';
+        fb_hex(&digest[order[i]], 1, out);
+        out += 2;
     }
     return FB_NO_ERR;
 }

@@ -7,8 +7,7 @@
 #include "bucket/frames.h"
 
 #include "bucket/keys.h"
-
-#include <string.h>
+#include "bucket/name_parts.h"
 
 enum { EXPORT_REACH = 4096 }; // farther from a symbol without lines, it is some other function
 
@@ -18,8 +17,6 @@ static const struct fb_module *main_module(const struct fb_dump *dump)
 {
     return dump->modules.main < dump->modules.n ? &dump->modules.v[dump->modules.main] : NULL;
 }
-
-static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
 
 static size_t folder_length(const char *path)
 {
@@ -35,7 +32,7 @@ static bool in_folder_of(const struct fb_module *program, const struct fb_module
 {
     size_t n = folder_length(program->path);
     size_t i = 0;
-    while (i < n && lower(program->path[i]) == lower(module->path[i]))
+    while (i < n && fb_lower(program->path[i]) == fb_lower(module->path[i]))
         i++;
     return i == n;
 }
@@ -102,22 +99,25 @@ static const char *known_normal(const struct fb_stack *stack, size_t i)
 }
 
 static struct fb_err classify(const struct fb_dump *dump, struct fb_stack *stack, size_t i,
-                              struct fb_arena *arena)
+                              struct fb_arena *arena, const struct fb_list_row **row)
 {
     struct fb_frame *f = &stack->v[i];
-    f->in_app = in_app(dump, f->module);
+    bool known = i != 0 && f[-1].module == f->module; // a module calls itself, mostly
+    f->in_app = known ? f[-1].in_app : in_app(dump, f->module);
     f->normal = NULL;
+    *row = NULL;
     if (f->function != NULL) {
         f->normal = known_normal(stack, i);
         if (f->normal == NULL)
             f->normal = fb_normalise(f->function, f->file, arena);
         if (f->normal == NULL)
             return FB_FAIL(LIMIT, "no room for the names of functions", 0);
+        *row = fb_list_find(f->normal);
     }
     if (is_low(f))
         f->class = FB_FRAME_LOW;
     else if (f->normal != NULL)
-        f->class = class_of(fb_list_find(f->normal));
+        f->class = class_of(*row);
     else
         f->class = fb_is_library_name(bare_name(f)) ? FB_FRAME_PREFIX : FB_FRAME_RELEVANT;
     return FB_NO_ERR;
@@ -153,12 +153,13 @@ static struct fb_err add_inlines(const struct fb_frame *f, struct fb_arena *aren
     return FB_NO_ERR;
 }
 
-static void add_frame(const struct fb_frame *f, struct fb_key_frames *out)
+static void add_frame(const struct fb_frame *f, const struct fb_list_row *row,
+                      struct fb_key_frames *out)
 {
     bool symbol = f->normal != NULL;
     add(out, (struct fb_key_frame){.frame = f,
                                    .name = symbol ? f->normal : bare_name(f),
-                                   .row = symbol ? fb_list_find(f->normal) : NULL,
+                                   .row = row,
                                    .class = f->class,
                                    .symbol = symbol});
 }
@@ -191,7 +192,7 @@ void fb_name_ids(const char *const *names, size_t n, uint32_t *ids)
 
 static bool same_run(const uint32_t *a, const uint32_t *b, size_t n)
 {
-    return memcmp(a, b, n * sizeof *a) == 0;
+    return *a == *b && memcmp(a, b, n * sizeof *a) == 0;
 }
 
 size_t fb_collapse(const uint32_t *ids, size_t n, size_t *kept)
@@ -252,12 +253,13 @@ struct fb_err fb_key_frames(struct fb_analysis *a, struct fb_arena *arena,
         return FB_NO_ERR;
     struct fb_stack *stack = &a->stacks[a->dump.crashing];
     for (size_t i = 0; i < stack->n; i++) {
-        struct fb_err err = classify(&a->dump, stack, i, arena);
+        const struct fb_list_row *row;
+        struct fb_err err = classify(&a->dump, stack, i, arena, &row);
         if (!fb_failed(err))
             err = add_inlines(&stack->v[i], arena, out);
         if (fb_failed(err))
             return err;
-        add_frame(&stack->v[i], out);
+        add_frame(&stack->v[i], row, out);
     }
     find_ids(out);
     find_cycle(out);

@@ -7,34 +7,30 @@
  *
  * A recursion counts once in the major half. When every frame is excluded, none is.
  */
-#include "base/hash.h"
-#include "base/text.h"
 #include "bucket/ids.h"
+#include "bucket/name_parts.h"
 
 enum { MAJOR_FRAMES = 5, MINOR_FRAMES = 64 };
 
 /* --- names -------------------------------------------------------------------------- */
 
-static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
-
-static bool ends_with(const char *s, size_t n, const char *suffix)
+static bool is_program_extension(const char *s)
 {
-    size_t m = strlen(suffix);
-    for (size_t i = 0; i < m && n > m; i++)
-        if (lower(s[n - m + i]) != suffix[i])
-            return false;
-    return n > m;
+    static const char *const extensions[] = {"exe", "dll", "sys", "ocx", "cpl",
+                                             "drv", "ax",  "acm", "node"};
+    for (size_t i = 0; i < sizeof extensions / sizeof *extensions; i++)
+        if (fb_same_lower(s, extensions[i]))
+            return true;
+    return false;
 }
 
 /* foo.dll -> foo, libfoo-2.31.so.1 -> libfoo */
 static size_t stem_length(const char *name)
 {
-    static const char *const extensions[] = {".exe", ".dll", ".sys", ".ocx", ".cpl",
-                                             ".drv", ".ax",  ".acm", ".node"};
+    const char *dot = strrchr(name, '.');
+    if (dot != NULL && dot != name && is_program_extension(dot + 1))
+        return (size_t)(dot - name);
     size_t n = strlen(name);
-    for (size_t i = 0; i < sizeof extensions / sizeof *extensions; i++)
-        if (ends_with(name, n, extensions[i]))
-            return n - strlen(extensions[i]);
     const char *so = strstr(name, ".so");
     if (so == NULL || so == name || (so[3] != 0 && so[3] != '.'))
         return n;
@@ -48,9 +44,7 @@ static size_t stem_length(const char *name)
 
 static void put_module(struct fb_text *out, const char *name)
 {
-    size_t n = stem_length(name);
-    for (size_t i = 0; i < n; i++)
-        fb_text_char(out, lower(name[i]));
+    fb_text_lower(out, name, stem_length(name));
 }
 
 static void put_symbol(struct fb_text *out, const char *normal)
@@ -59,19 +53,19 @@ static void put_symbol(struct fb_text *out, const char *normal)
         const char *from, *to;
     } replaced[] = {
         {"<T>",                   "<>"  },
-        {"(anonymous namespace)", "anon"},
-        {"__imp_",                ""    }
+        {"(anonymous namespace)", "anon"}
     };
-    for (size_t i = 0; normal[i] != 0;) {
+    static const char import[] = "__imp_";
+    if (fb_starts(normal, import))
+        normal += sizeof import - 1;
+    while (*normal != 0) {
         size_t k = 0, n = sizeof replaced / sizeof *replaced;
-        while (k < n && strncmp(normal + i, replaced[k].from, strlen(replaced[k].from)) != 0)
+        while (k < n && !fb_starts(normal, replaced[k].from))
             k++;
-        if (k < n && (replaced[k].to[0] != 0 || i == 0)) {
-            fb_text_str(out, replaced[k].to);
-            i += strlen(replaced[k].from);
-        } else {
-            fb_text_char(out, lower(normal[i++]));
-        }
+        size_t plain = k == n ? 1 + strcspn(normal + 1, "<(") : 0;
+        fb_text_lower(out, normal, plain);
+        fb_text_str(out, k < n ? replaced[k].to : "");
+        normal += k < n ? strlen(replaced[k].from) : plain;
     }
 }
 
@@ -152,11 +146,7 @@ static void finish(struct fb_hash *hash, char out[17])
     fb_hex(digest, 8, out);
 }
 
-static void add_line(struct fb_hash *hash, const char *line)
-{
-    fb_sha256_add(hash, line, strlen(line));
-    fb_sha256_add(hash, "\n", 1);
-}
+static void add(struct fb_hash *hash, const char *s) { fb_sha256_add(hash, s, strlen(s)); }
 
 static void hash_major(struct fb_kept_frames frames, char out[17])
 {
@@ -172,8 +162,10 @@ static void hash_major(struct fb_kept_frames frames, char out[17])
     struct fb_hash hash;
     fb_sha256_start(&hash);
     fb_sha256_add(&hash, tag, sizeof tag);
-    for (size_t i = 0; i < n && i < MAJOR_FRAMES; i++)
-        add_line(&hash, names[kept[i]]);
+    for (size_t i = 0; i < n && i < MAJOR_FRAMES; i++) {
+        add(&hash, names[kept[i]]);
+        add(&hash, "\n");
+    }
     finish(&hash, out);
 }
 
@@ -191,9 +183,9 @@ static void hash_minor(struct fb_kept_frames frames, char out[17])
             fb_text_str(&offset, "+0x");
             fb_text_hex(&offset, f->offset, 1);
         }
-        const char *name = f->name != NULL ? f->name : "?";
-        fb_sha256_add(&hash, name, strlen(name));
-        add_line(&hash, buffer);
+        fb_text_char(&offset, '\n');
+        add(&hash, f->name != NULL ? f->name : "?");
+        add(&hash, buffer);
     }
     finish(&hash, out);
 }

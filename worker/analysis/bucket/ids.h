@@ -3,6 +3,7 @@
  * labels, the debugger's failures, !exploitable's hashes; and our own stable hash and blame.
  */
 #pragma once
+#include "base/hash.h"
 #include "bucket/frames.h"
 
 /** Id of a label: MD5 over the lower-cased event type and parameters; the legacy id is its last
@@ -11,8 +12,8 @@ struct fb_err fb_label_ids(const char *event_type, const char *const *parameters
                            struct fb_arena *arena, char id[33], uint64_t *legacy);
 /** Hash of a failure id that begins with "um:" or "km:". @fails LIMIT */
 struct fb_err fb_failure_hash(const char *failure_id, struct fb_arena *arena, char out[37]);
-/** SHA-256, its eight words folded into one. */
-uint32_t fb_msec_fold(const void *p, size_t n);
+/** The end of a SHA-256, its eight words folded into one. */
+uint32_t fb_msec_fold(struct fb_hash *hash);
 
 /** a->keys.label. @fails LIMIT */
 struct fb_err fb_make_label(struct fb_analysis *a, const struct fb_key_frames *frames,

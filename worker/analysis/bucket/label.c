@@ -10,33 +10,27 @@
  * fails. What Windows puts in the place of a module that it cannot find is a hash of the stack
  * that only Windows can compute; ours stands in the same place, and is stable.
  */
-#include "base/hash.h"
-#include "base/text.h"
 #include "bucket/codes.h"
 #include "bucket/ids.h"
+#include "bucket/name_parts.h"
 
 enum { EXECUTE = 8, STACK_HASH_FRAMES = 8 };
 
 /* --- ids ---------------------------------------------------------------------------- */
 
-static void lower_all(struct fb_text *text)
+static void put_lower(struct fb_text *text, const char *s)
 {
-    for (size_t i = 0; i < text->n; i++)
-        if (text->p[i] >= 'A' && text->p[i] <= 'Z')
-            text->p[i] = (char)(text->p[i] - 'A' + 'a');
+    fb_text_lower(text, s, strlen(s));
+    fb_text_char(text, '/');
 }
 
 struct fb_err fb_label_ids(const char *event_type, const char *const *parameters, size_t n,
                            struct fb_arena *arena, char id[33], uint64_t *legacy)
 {
     struct fb_text label = fb_text_open(arena);
-    fb_text_str(&label, event_type);
-    fb_text_char(&label, '/');
-    for (size_t i = 0; i < n; i++) {
-        fb_text_str(&label, parameters[i]);
-        fb_text_char(&label, '/');
-    }
-    lower_all(&label);
+    put_lower(&label, event_type);
+    for (size_t i = 0; i < n; i++)
+        put_lower(&label, parameters[i]);
     size_t length = label.n;
     const char *text = fb_text_close(&label, arena);
     if (text == NULL)
@@ -134,14 +128,15 @@ struct label {
     bool full;
 };
 
-static void add(struct label *label, const char *a, const char *b)
+static void keep(struct label *label, const char *kept)
 {
-    struct fb_text text = fb_text_open(label->arena);
-    fb_text_str(&text, a);
-    fb_text_str(&text, b);
-    const char *kept = fb_text_close(&text, label->arena);
     label->full |= kept == NULL;
     label->keys->label.parameters[label->keys->label.n++] = kept;
+}
+
+static void add(struct label *label, const char *s)
+{
+    keep(label, fb_arena_text(label->arena, s, strlen(s)));
 }
 
 static void add_hex(struct label *label, uint64_t v, int digits)
@@ -149,15 +144,15 @@ static void add_hex(struct label *label, uint64_t v, int digits)
     char buffer[17];
     struct fb_text text = fb_text_over(buffer, sizeof buffer);
     fb_text_hex(&text, v, digits);
-    add(label, buffer, "");
+    add(label, buffer);
 }
 
 static void add_program(struct label *label, const struct fb_modules *modules)
 {
     const struct fb_module *m = modules->main < modules->n ? &modules->v[modules->main] : NULL;
     char room[FB_VERSION_ROOM];
-    add(label, m != NULL && m->name != NULL ? m->name : "unknown", "");
-    add(label, version_of(m, room), "");
+    add(label, m != NULL && m->name != NULL ? m->name : "unknown");
+    add(label, version_of(m, room));
     add_hex(label, m != NULL ? m->timestamp : 0, 8);
 }
 
@@ -170,14 +165,22 @@ static bool is_buffer_exception(const struct fb_dump *dump)
                                            e->n_parameters > 0 && e->parameters[0] == EXECUTE);
 }
 
+static void add_module(struct label *label, const struct fault *fault)
+{
+    struct fb_text text = fb_text_open(label->arena);
+    fb_text_str(&text, fault->module);
+    fb_text_str(&text, fault->suffix);
+    keep(label, fb_text_close(&text, label->arena));
+}
+
 static void add_crash(struct label *label, const struct fb_analysis *a,
                       const struct fb_key_frames *frames, bool buffer_exception)
 {
     const struct fb_exception *e = &a->dump.exception;
     struct fault fault;
     find_fault(a, frames, &fault);
-    add(label, fault.module, fault.suffix);
-    add(label, fault.version, "");
+    add_module(label, &fault);
+    add(label, fault.version);
     add_hex(label, fault.timestamp, 8);
     if (buffer_exception) {
         add_hex(label, fault.offset, label->digits);
@@ -201,9 +204,9 @@ static void add_bugcheck(struct label *label, const struct fb_dump *dump)
     const struct fb_system *s = &dump->system;
     fb_text_format(&text, "%u_%u_%u", (unsigned)s->major, (unsigned)s->minor,
                    (unsigned)s->build);
-    add(label, buffer, "");
-    add(label, "0_0", "");
-    add(label, "256_1", "");
+    add(label, buffer);
+    add(label, "0_0");
+    add(label, "256_1");
 }
 
 struct fb_err fb_make_label(struct fb_analysis *a, const struct fb_key_frames *frames,

@@ -8,7 +8,7 @@
  */
 #include "bucket/lists.h"
 
-#include <string.h>
+#include "base/text.h"
 
 #define EXACT(name, what, why)                                                                 \
     {                                                                                          \
@@ -343,10 +343,13 @@ static const struct fb_list_row *find_exact(const char *normal)
     return NULL;
 }
 
+/* Most rows begin with another letter, which is seen without a call. */
 static bool matches(const struct fb_list_row *row, const char *normal)
 {
+    if (row->pattern[0] != normal[0] && row->pattern[0] != '*')
+        return false;
     if (row->match == FB_MATCH_PREFIX)
-        return strncmp(normal, row->pattern, strlen(row->pattern)) == 0;
+        return fb_starts(normal, row->pattern);
     return fb_glob(row->pattern, normal, false);
 }
 

@@ -7,16 +7,15 @@
  * pointer has: a NUL on 32-bit machines, and bytes of whatever lay behind it on 64-bit ones,
  * where the minor hash can therefore not be computed by anybody.
  */
-#include "base/hash.h"
 #include "base/text.h"
 #include "bucket/ids.h"
 
 enum { FRAMES_MAX = 64, MAJOR_FRAMES = 5, SYMBOL_MAX = 126 };
 
-uint32_t fb_msec_fold(const void *p, size_t n)
+uint32_t fb_msec_fold(struct fb_hash *hash)
 {
     uint8_t digest[FB_SHA256_SIZE];
-    fb_sha256(p, n, digest);
+    fb_sha256_end(hash, digest);
     uint32_t folded = 0;
     for (size_t i = 0; i < sizeof digest; i++)
         folded ^= (uint32_t)digest[i] << (8 * (i % 4));
@@ -69,36 +68,40 @@ static uint64_t displacement(const struct fb_frame *f)
     return f->resume - (f->function != NULL ? f->function_at : f->module->base);
 }
 
-/* What the minor hash runs over; the major one over the names of the first positions only. */
-static struct fb_text join(const struct fb_stack *stack, size_t n, bool displacements,
-                           struct fb_arena *arena)
+static void add_displacement(struct fb_hash *hash, const struct fb_frame *f)
 {
-    struct fb_text text = fb_text_open(arena);
-    for (size_t i = 0; i < stack->n && i < n; i++) {
+    char buffer[24];
+    struct fb_text text = fb_text_over(buffer, sizeof buffer);
+    uint64_t d = displacement(f);
+    if (d == 0)
+        return;
+    fb_text_put(&text, "+0x", sizeof "+0x");
+    fb_text_hex(&text, d, 1);
+    fb_sha256_add(hash, text.p, text.n);
+}
+
+/* The major hash and, unless NULL, the minor one. */
+static void hash(const struct fb_stack *stack, uint32_t *major, uint32_t *minor)
+{
+    size_t most = minor != NULL ? FRAMES_MAX : MAJOR_FRAMES;
+    struct fb_hash names, frames;
+    fb_sha256_start(&names);
+    fb_sha256_start(&frames);
+    for (size_t i = 0; i < stack->n && i < most; i++) {
         char name[SYMBOL_MAX + 1];
         put_name(&stack->v[i], name);
         if (fb_msec_excludes(name))
             continue;
-        fb_text_str(&text, name);
-        uint64_t d = displacement(&stack->v[i]);
-        if (displacements && d != 0) {
-            fb_text_put(&text, "+0x", sizeof "+0x");
-            fb_text_hex(&text, d, 1);
-        }
+        if (i < MAJOR_FRAMES)
+            fb_sha256_add(&names, name, strlen(name));
+        if (minor == NULL)
+            continue;
+        fb_sha256_add(&frames, name, strlen(name));
+        add_displacement(&frames, &stack->v[i]);
     }
-    return text;
-}
-
-static struct fb_err hash(const struct fb_stack *stack, size_t n, bool displacements,
-                          struct fb_arena *arena, uint32_t *out)
-{
-    struct fb_text text = join(stack, n, displacements, arena);
-    size_t length = text.n;
-    const char *joined = fb_text_close(&text, arena);
-    if (joined == NULL)
-        return FB_FAIL(LIMIT, "no room for the hashes", 0);
-    *out = fb_msec_fold(joined, length);
-    return FB_NO_ERR;
+    *major = fb_msec_fold(&names);
+    if (minor != NULL)
+        *minor = fb_msec_fold(&frames);
 }
 
 static size_t blamed(const struct fb_stack *stack)
@@ -155,12 +158,8 @@ static const char *make_title(const struct fb_analysis *a, const struct fb_stack
 struct fb_err fb_make_msec(struct fb_analysis *a, struct fb_arena *arena)
 {
     const struct fb_stack *stack = fb_crashing_stack(a);
-    struct fb_err err = hash(stack, MAJOR_FRAMES, false, arena, &a->keys.msec_major);
     a->keys.has_msec_minor = a->dump.system.arch == FB_X86;
-    if (!fb_failed(err) && a->keys.has_msec_minor)
-        err = hash(stack, FRAMES_MAX, true, arena, &a->keys.msec_minor);
-    if (fb_failed(err))
-        return err;
+    hash(stack, &a->keys.msec_major, a->keys.has_msec_minor ? &a->keys.msec_minor : NULL);
     a->keys.msec_title = make_title(a, stack, arena);
     return a->keys.msec_title != NULL ? FB_NO_ERR : FB_FAIL(LIMIT, "no room for the title", 0);
 }

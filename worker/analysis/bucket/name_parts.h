@@ -1,5 +1,5 @@
 /*
- * worker/analysis/bucket/name_parts.h -- what the files that normalise names share.
+ * worker/analysis/bucket/name_parts.h -- what the files that normalise and compare names share.
  */
 #pragma once
 #include "base/text.h"
@@ -10,6 +10,24 @@ enum { FB_FUNCTION_MAX = 4096 }; // bytes of a name that are looked at
 
 static inline bool fb_is_digit(char c) { return c >= '0' && c <= '9'; }
 static inline bool fb_is_hex(char c) { return fb_is_digit(c) || (c >= 'a' && c <= 'f'); }
+static inline char fb_lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
+
+/** Whether `s` is `lower` but for the case of its letters. */
+static inline bool fb_same_lower(const char *s, const char *lower)
+{
+    while (*lower != 0 && fb_lower(*s) == *lower)
+        s++, lower++;
+    return *s == *lower;
+}
+
+/** Append `n` bytes, their letters in lower case. */
+static inline void fb_text_lower(struct fb_text *text, const char *p, size_t n)
+{
+    size_t i = text->n;
+    fb_text_put(text, p, n);
+    for (; i < text->n; i++)
+        text->p[i] = fb_lower(text->p[i]);
+}
 
 /** Undo Rust's legacy mangling. @return false when it is not a name of this kind; `out` then
  * holds rubbish */

@@ -10,8 +10,7 @@
 #include "bucket/signature.h"
 
 #include "base/hash.h"
-
-#include <string.h>
+#include "bucket/name_parts.h"
 
 enum { FRAMES_MAX = 40, FRAME_PARTS_MAX = 4, PARTS_MAX = 16, PART_MAX = 120, TEXT_MAX = 255 };
 enum { PAGE_SHIFT = 12 };
@@ -42,16 +41,10 @@ static void add_text(struct parts *parts, struct fb_text *text, bool hidden)
     add_part(parts, fb_arena_text(parts->arena, text->p, text->n), hidden);
 }
 
-static void put_lower(struct fb_text *out, const char *s)
-{
-    for (; *s != 0; s++)
-        fb_text_char(out, *s >= 'A' && *s <= 'Z' ? (char)(*s - 'A' + 'a') : *s);
-}
-
 static void put_module(const struct parts *parts, struct fb_text *out, const char *name)
 {
     if (parts->a->dump.system.os == FB_WINDOWS)
-        put_lower(out, name);
+        fb_text_lower(out, name, strlen(name));
     else
         fb_text_str(out, name);
 }

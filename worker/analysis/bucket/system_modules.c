@@ -4,10 +4,8 @@
  *
  * Runtimes travel in the folders of programs, so the name counts before the place.
  */
-#include "base/text.h"
 #include "bucket/lists.h"
-
-#include <string.h>
+#include "bucket/name_parts.h"
 
 /* Patterns on the base name, without regard to case. */
 static const char *const windows_names[] = {
@@ -83,14 +81,15 @@ bool fb_is_kernel_module(const struct fb_module *module)
 
 bool fb_is_library_name(const char *name)
 {
-    return name != NULL && (fb_glob("*.dll", name, true) || fb_glob("*.so", name, false) ||
-                            fb_glob("*.so.*", name, false) || fb_glob("*.dylib", name, false));
+    const char *end = name != NULL ? strrchr(name, '.') : NULL;
+    if (end == NULL)
+        return false;
+    bool versioned = strchr(name, '.') != end && strstr(name, ".so.") != NULL;
+    return versioned || fb_same_lower(end, ".dll") || strcmp(end, ".so") == 0 ||
+           strcmp(end, ".dylib") == 0;
 }
 
-static char folded(char c, bool ignore_case)
-{
-    return ignore_case && c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
-}
+static char folded(char c, bool ignore_case) { return ignore_case ? fb_lower(c) : c; }
 
 static bool same(char pattern, char c, bool ignore_case)
 {
@@ -117,12 +116,17 @@ bool fb_glob(const char *pattern, const char *name, bool ignore_case)
         if (*pattern == '*') {
             star = ++pattern;
             from = name;
+            if (*star == 0)
+                return true;
         } else if (*pattern != 0 && same(*pattern, *name, ignore_case)) {
             pattern++;
             name++;
-        } else if (star != NULL) { // the last star takes one more; earlier ones need not
+        } else if (star != NULL) { // the last star takes more; earlier ones need not
             pattern = star;
-            name = ++from;
+            do
+                from++;
+            while (*from != 0 && !same(*star, *from, ignore_case));
+            name = from;
         } else {
             return false;
         }

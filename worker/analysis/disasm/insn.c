@@ -162,6 +162,26 @@ bool fb_disasm(size_t handle, enum fb_arch arch, struct fb_span code, fb_addr ad
     return fb_disasm_data(handle, arch, code, address, regs, arena, out, NULL);
 }
 
+/* What Capstone tells beside the text is a third of its work. */
+bool fb_disasm_line(size_t handle, enum fb_arch arch, struct fb_span code, fb_addr address,
+                    const struct fb_regs *regs, struct fb_arena *arena, struct fb_insn *out)
+{
+    if (handle == 0 || (arch != FB_X86 && arch != FB_AMD64))
+        return fb_disasm(handle, arch, code, address, regs, arena, out);
+    struct fb_insn insn = {.address = address, .target_reg = -1};
+    cs_insn cs = {.detail = NULL};
+    cs_option(handle, CS_OPT_DETAIL, CS_OPT_OFF);
+    bool decoded = decode(handle, arch, code, address, regs, &cs);
+    cs_option(handle, CS_OPT_DETAIL, CS_OPT_ON);
+    if (!decoded || !keep_text(cs.mnemonic, cs.op_str, arena, &insn))
+        return false;
+    insn.length = (uint8_t)cs.size;
+    insn.id = cs.id;
+    insn.flow = fb_op_x86(cs.id)->flow;
+    *out = insn;
+    return true;
+}
+
 static bool decodes_with(csh handle, enum fb_arch arch, struct fb_span code, uint8_t filler)
 {
     static const struct fb_regs none;

@@ -71,6 +71,11 @@ void fb_disasm_close(size_t handle);
 bool fb_disasm(size_t handle, enum fb_arch arch, struct fb_span code, fb_addr address,
                const struct fb_regs *regs, struct fb_arena *arena, struct fb_insn *out);
 
+/** Like fb_disasm, for a line of a listing: text, length and flow are certain to be there, the
+ * rest is not. */
+bool fb_disasm_line(size_t handle, enum fb_arch arch, struct fb_span code, fb_addr address,
+                    const struct fb_regs *regs, struct fb_arena *arena, struct fb_insn *out);
+
 /* What an instruction does to the registers that lead to the caller; registers by fb_regs
  * index, -1: none, or not a whole word. */
 enum fb_step_kind {
