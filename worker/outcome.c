@@ -11,10 +11,10 @@ enum { FRAMES_KEPT = 64, MODULES_KEPT = 64 };
 /* protobuf-c's strings are not const, though it only reads them. */
 static char *text(const char *s) { return (char *)(uintptr_t)(s != NULL ? s : ""); }
 
-/* A copy; "" when there is no room for one, or no text. */
+/* A copy; NULL when there is no room for it. */
 static char *kept(const char *s, struct fb_arena *arena)
 {
-    return text(s != NULL ? fb_arena_text(arena, s, strlen(s)) : NULL);
+    return s != NULL ? fb_arena_text(arena, s, strlen(s)) : text("");
 }
 
 static char *first_said(const char *said, const struct fb_analysis *a, const char *const *names)
@@ -109,6 +109,8 @@ static int32_t module_index(struct stack_builder *b, const struct fb_module *m)
     row->version = kept(fb_module_version(m, version), b->arena);
     row->code_id = kept(fb_module_code_id(m, code_id), b->arena);
     row->debug_id = kept(fb_module_debug_id(m, debug_id), b->arena);
+    if (row->version == NULL || row->code_id == NULL || row->debug_id == NULL)
+        return -1;
     b->known[n] = m;
     b->out->modules[b->out->n_modules++] = row;
     return (int32_t)n;
@@ -219,9 +221,9 @@ struct fb_err fb_outcome(const struct fb_analysis *a, const Faultbucket__Envelop
     out->msec16 = judgement(&a->exploitability.msec16, arena);
     add_signals(&a->exploitability, signals, out);
     out->json = (ProtobufCBinaryData){strlen(json), (uint8_t *)(uintptr_t)json};
-    if (label_parameters == NULL || signals == NULL || out->platform == NULL ||
-        out->os_version == NULL || out->blame == NULL || out->fb1 == NULL ||
-        out->msec16 == NULL)
+    if (label_parameters == NULL || signals == NULL || out->version == NULL ||
+        out->platform == NULL || out->os_version == NULL || out->blame == NULL ||
+        out->fb1 == NULL || out->msec16 == NULL)
         return FB_FAIL(LIMIT, "no room for the outcome", 0);
     add_crash(a, out);
     add_keys(a, label_parameters, out);

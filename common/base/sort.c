@@ -164,7 +164,7 @@ void *fb_sort_numbered(void *v, size_t n, size_t size, order_fn *order, void *ro
         return v;
     if (!find_runs(v, n, size, order, &runs))
         return merge_pairs(v, n * size, size, order, room);
-    if (runs.n == 1)
+    if (runs.n <= 1)
         return v;
     merge_runs(&runs, size, order, room);
     return room;

@@ -164,30 +164,27 @@ void fb_text_utf8(struct fb_text *text, struct fb_span bytes)
     text->p[text->n] = 0;
 }
 
-/* Four units of UTF-16 in a word of their byte order: whether all are of 1 to 0x7F, ... */
-static bool are_plain(uint64_t w)
+/* Eight units of UTF-16 that stand in the host's byte order: their low halves become letters.
+ * @return whether all are plain, of 1 to 0x7F */
+static bool narrow_eight(const uint8_t *p, char *out)
 {
-    const uint64_t high = 0xFF80FF80FF80FF80, bit7 = 0x0080008000800080;
-    return (w & high) == 0 && ((w + (bit7 - (bit7 >> 7))) & bit7) == bit7;
-}
-/* ... and their low halves. */
-static uint32_t narrowed(uint64_t w)
-{
-    w |= w >> 8;
-    return (uint32_t)((w & 0xFFFF) | (w >> 16 & 0xFFFF0000));
+    typedef uint16_t eight_units __attribute__((vector_size(16)));
+    typedef uint8_t eight_bytes __attribute__((vector_size(8)));
+    typedef uint64_t two_words __attribute__((vector_size(16)));
+    eight_units units;
+    memcpy(&units, p, sizeof units);
+    eight_bytes letters = __builtin_convertvector(units, eight_bytes);
+    memcpy(out, &letters, sizeof letters);
+    two_words odd = (two_words)(units - 1 > 0x7E); // all bits of each unit that is
+    return (odd[0] | odd[1]) == 0;
 }
 
 size_t fb_text_plain16(struct fb_span bytes, bool big, char *out)
 {
     size_t n = 0, units = bytes.n / 2;
-    for (uint64_t w; !big && units - n >= 4; n += 4) {
-        memcpy(&w, bytes.p + 2 * n, sizeof w);
-        w = le64toh(w);
-        if (!are_plain(w))
-            break;
-        uint32_t four = htole32(narrowed(w));
-        memcpy(out + n, &four, sizeof four);
-    }
+    if (big == (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__))
+        while (units - n >= 8 && narrow_eight(bytes.p + 2 * n, out + n))
+            n += 8;
     for (; n < units; n++) {
         uint8_t low = bytes.p[2 * n + big], high = bytes.p[2 * n + !big];
         if (high != 0 || low == 0 || low >= 0x80)

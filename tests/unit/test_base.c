@@ -148,7 +148,8 @@ static void plain_runs(void)
 {
     static const uint16_t odd[] = {0, 0x80, 0xFF, 0x100, 0x141, 0x4141, 0x8000, 0xFFFF};
     enum { LONGEST = 20, KINDS = sizeof odd / sizeof *odd };
-    for (size_t i = 0; i < KINDS * LONGEST * (LONGEST + 1); i++) {
+    const size_t rows = (size_t)KINDS * LONGEST * (LONGEST + 1);
+    for (size_t i = 0; i < rows; i++) {
         size_t kind = i % KINDS, n = 1 + i / KINDS % LONGEST, at = i / KINDS / LONGEST;
         uint8_t little[2 * LONGEST], big[2 * LONGEST], bytes[LONGEST];
         char out[3][LONGEST] = {0};

@@ -220,8 +220,79 @@ static void bad_names(void)
     }
 }
 
+static void last_components(void)
+{
+    static const struct {
+        const char *path, *want;
+    } rows[] = {
+        {"/usr/lib/libc.so",       "libc.so"  },
+        {"C:\\Windows\\ntdll.dll", "ntdll.dll"},
+        {"C:\\mixed/one\\two.dll", "two.dll"  },
+        {"\\mixed\\one/two.dll",   "two.dll"  },
+        {"plain",                  "plain"    },
+        {"folder/",                "folder/"  },
+        {"/a/folder/",             "folder/"  },
+        {"/a/folder\\",            "folder\\" },
+        {"/a//",                   "/"        },
+        {"/",                      "/"        },
+        {"/a",                     "a"        },
+        {"",                       ""         },
+        {NULL,                     NULL       },
+    };
+    for (size_t i = 0; i < COUNT(rows); i++)
+        CHECK(rows[i].path, reading_same(fb_last_component(rows[i].path), rows[i].want));
+}
+
+/* Each row differs from the others in what tells builds apart. */
+static void same_ids(void)
+{
+    static const uint8_t id[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17};
+    static const struct {
+        const char *name;
+        uint32_t timestamp, size;
+        enum fb_code_id code_id;
+        enum fb_codeview_kind kind;
+        uint32_t age, id_at, id_size;
+    } rows[] = {
+        {"a build",           1, 2, FB_CODE_ID_PE,    FB_CODEVIEW_PDB70, 1, 0, 16},
+        {"another timestamp", 3, 2, FB_CODE_ID_PE,    FB_CODEVIEW_PDB70, 1, 0, 16},
+        {"another size",      1, 3, FB_CODE_ID_PE,    FB_CODEVIEW_PDB70, 1, 0, 16},
+        {"another code id",   1, 2, FB_CODE_ID_UUID,  FB_CODEVIEW_PDB70, 1, 0, 16},
+        {"another age",       1, 2, FB_CODE_ID_PE,    FB_CODEVIEW_PDB70, 2, 0, 16},
+        {"another GUID",      1, 2, FB_CODE_ID_PE,    FB_CODEVIEW_PDB70, 1, 1, 16},
+        {"another kind",      1, 2, FB_CODE_ID_PE,    FB_CODEVIEW_ELF,   1, 0, 16},
+        {"another length",    1, 2, FB_CODE_ID_PE,    FB_CODEVIEW_ELF,   1, 0, 15},
+        {"none",              1, 2, FB_CODE_ID_PE,    FB_CODEVIEW_OTHER, 0, 0, 0 },
+        {"a build id",        0, 0, FB_CODE_ID_BUILD, FB_CODEVIEW_ELF,   0, 0, 17},
+    };
+    uint8_t copies[COUNT(rows)][sizeof id];
+    struct fb_module modules[2][COUNT(rows)] = {0};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        memcpy(copies[i], id, sizeof id);
+        for (size_t k = 0; k < 2; k++) {
+            const uint8_t *from = (k == 0 ? id : copies[i]) + rows[i].id_at;
+            struct fb_module *m = &modules[k][i];
+            m->timestamp = rows[i].timestamp;
+            m->size = rows[i].size;
+            m->code_id = rows[i].code_id;
+            m->build.kind = rows[i].kind;
+            m->build.age = rows[i].age;
+            m->build.id = (struct fb_span){from, rows[i].id_size, 0};
+        }
+    }
+    for (size_t i = 0; i < COUNT(rows) * COUNT(rows); i++) {
+        size_t a = i / COUNT(rows), b = i % COUNT(rows);
+        CHECK(rows[a].name, fb_module_same_ids(&modules[0][a], &modules[1][b]) == (a == b));
+    }
+    modules[0][COUNT(rows) - 1].timestamp = 7;
+    CHECK("only of PE images",
+          fb_module_same_ids(&modules[0][COUNT(rows) - 1], &modules[1][COUNT(rows) - 1]));
+}
+
 int main(void)
 {
+    last_components();
+    same_ids();
     identities();
     ranges();
     unloaded();

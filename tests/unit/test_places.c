@@ -119,8 +119,25 @@ static void check_module(const struct world *w, fb_addr a)
     CHECK("searched", fb_module_at(&w->dump.modules, a) == want);
 }
 
+/* Of a dump with nothing but one byte there. */
+static void last_address(void)
+{
+    static struct world w;
+    w.regions[0] = (struct fb_region){
+        UINT64_MAX, {bytes, 1, 7}
+    };
+    w.dump.memory = (struct fb_memory){.v = w.regions, .n = 1, .longest = 1};
+    fb_places_open(&w.dump, &w.places);
+    for (int i = 0; i < 2; i++) {
+        CHECK("last", fb_place_held(&w.places, UINT64_MAX)->region == w.regions);
+        CHECK("before", fb_place_held(&w.places, UINT64_MAX - 1)->region == NULL);
+        CHECK("far", fb_place_held(&w.places, UINT64_MAX - 0xFFFF)->region == NULL);
+    }
+}
+
 int main(void)
 {
+    last_address();
     static struct world w;
     for (int i = 0; i < WORLDS; i++) {
         uint32_t space = 64 + chance(4096);

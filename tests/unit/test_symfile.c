@@ -131,8 +131,12 @@ static void look_up_rows(uint8_t *room, size_t cap)
         struct fb_err err = fb_symfile_read(fb_span_of(rows[i].text), &arena, &sym);
         if (!CHECK(rows[i].name, !fb_failed(err)))
             continue;
-        if (fb_symfile_lookup(sym, rows[i].rva, &arena, &symbol))
+        uint64_t start = 0;
+        bool found = fb_symfile_lookup(sym, rows[i].rva, &arena, &symbol);
+        if (found)
             print(&symbol, got, sizeof got);
+        CHECK(rows[i].name, fb_symfile_function(sym, rows[i].rva, &start) == found);
+        CHECK(rows[i].name, !found || start == symbol.function_rva);
         if (!CHECK(rows[i].name, strcmp(got, rows[i].want) == 0))
             fprintf(stderr, "  got %s\n", got);
         CHECK(rows[i].name, fb_symfile_corrupt(sym) == rows[i].corrupt);

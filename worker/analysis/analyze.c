@@ -51,6 +51,25 @@ static struct fb_err walk_one(const struct fb_walk_env *env, size_t thread,
     return fb_walk(env, &a->dump.threads.v[thread], regs, arena, &a->stacks[thread]);
 }
 
+struct remembered { // by all walks of one dump
+    struct fb_places places;
+    struct fb_steps steps;
+    struct fb_returns returns;
+    struct fb_named named;
+};
+
+static void remember(struct remembered *r, struct fb_walk_env *env)
+{
+    fb_places_open(env->dump, &r->places);
+    fb_steps_open(&r->steps);
+    fb_returns_open(&r->returns);
+    r->named = (struct fb_named){{0}};
+    env->places = &r->places;
+    env->steps = &r->steps;
+    env->returns = &r->returns;
+    env->named = &r->named;
+}
+
 static struct fb_err walk_all(const struct fb_walk_env *env, struct fb_arena *arena,
                               struct fb_analysis *a)
 {
@@ -126,23 +145,14 @@ struct fb_err fb_analyze(const struct fb_analyze_input *in, struct fb_arena *are
         return err;
     enum fb_arch arch = a->dump.system.arch;
     struct fb_work work = fb_work_for_a_dump();
-    struct fb_places places;
-    struct fb_steps steps;
-    struct fb_returns returns;
-    struct fb_named named = {{0}};
-    fb_steps_open(&steps);
-    fb_returns_open(&returns);
-    fb_places_open(&a->dump, &places);
+    struct remembered remembered;
     struct fb_walk_env env = {.dump = &a->dump,
-                              .places = &places,
-                              .steps = &steps,
-                              .returns = &returns,
-                              .named = &named,
                               .symbols = in->symbols,
                               .capstone = arch < FB_ARCH_OTHER ? in->capstone[arch] : 0,
                               .work = &work,
                               .images = fb_images_new(&a->dump, arena),
                               .notes = &a->notes};
+    remember(&remembered, &env);
     a->ip_image = image_at(in->symbols, &a->dump, a->crash.ip);
     err = walk_all(&env, arena, a);
     fb_work_note(&work, &a->notes);

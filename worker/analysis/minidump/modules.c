@@ -55,7 +55,6 @@ static const char *or_nothing(const char *name) { return name != NULL ? name : "
 
 static void read_module(struct fb_md *m, struct fb_reader r, struct fb_module *module)
 {
-    *module = (struct fb_module){0};
     module->base = fb_md_address(m, fb_read_u64(&r));
     module->size = fb_read_u32(&r);
     module->checksum = fb_read_u32(&r);
@@ -139,8 +138,7 @@ struct fb_err fb_md_modules(struct fb_md *m, struct fb_md_stream s)
     if (fb_failed(err))
         return err;
     struct fb_modules *modules = &m->dump->modules;
-    modules->v = FB_RAW(m->arena, struct fb_module, list.n);
-    m->full |= modules->v == NULL;
+    modules->v = FB_MD_NEW(m, struct fb_module, list.n);
     m->module_order = FB_MD_NEW(m, uint32_t, list.n);
     if (!m->full)
         find_order(m, &list);

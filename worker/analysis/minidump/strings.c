@@ -63,7 +63,7 @@ static const char *plain(struct fb_md *m, struct fb_span bytes, size_t unit)
     char *out = fb_arena_take(m->arena, room);
     size_t n = unit == 1 ? fb_text_plain(bytes, out) : fb_text_plain16(bytes, m->big, out);
     size_t at = n * unit;
-    bool whole = at == bytes.n || (bytes.p[at] == 0 && bytes.p[at + unit - 1] == 0);
+    bool whole = at == bytes.n || until_nul(fb_span_sub(bytes, at, unit), unit).n == 0;
     fb_arena_give_back(m->arena, whole ? room - n - 1 : room);
     if (!whole)
         return NULL;

@@ -78,6 +78,16 @@ static const struct fb_sym_public *public_at(const struct fb_symfile *sym, uint6
     return sym->publics[n - 1].at > nearest ? &sym->publics[n - 1] : NULL;
 }
 
+/* Which of the two covers `rva`; the other is NULL. @return false: neither */
+static bool covered(const struct fb_symfile *sym, uint64_t rva, const struct fb_sym_func **func,
+                    const struct fb_sym_public **public)
+{
+    uint64_t nearest;
+    *func = func_at(sym, rva, &nearest);
+    *public = *func == NULL ? public_at(sym, rva, nearest) : NULL;
+    return *func != NULL || *public != NULL;
+}
+
 static const struct fb_sym_line *line_at(const struct fb_symfile *sym,
                                          const struct fb_sym_func *func, uint64_t offset)
 {
@@ -167,10 +177,9 @@ static void put_lines(const struct fb_symfile *sym, const struct fb_sym_func *fu
 
 bool fb_symfile_function(const struct fb_symfile *sym, uint64_t rva, uint64_t *start)
 {
-    uint64_t nearest;
-    const struct fb_sym_func *func = func_at(sym, rva, &nearest);
-    const struct fb_sym_public *public = func == NULL ? public_at(sym, rva, nearest) : NULL;
-    if (func == NULL && public == NULL)
+    const struct fb_sym_func *func;
+    const struct fb_sym_public *public;
+    if (!covered(sym, rva, &func, &public))
         return false;
     *start = func != NULL ? func->at : public->at;
     return true;
@@ -178,10 +187,9 @@ bool fb_symfile_function(const struct fb_symfile *sym, uint64_t rva, uint64_t *s
 
 bool fb_symfile_params(const struct fb_symfile *sym, uint64_t rva, uint32_t *out)
 {
-    uint64_t nearest;
-    const struct fb_sym_func *func = func_at(sym, rva, &nearest);
-    const struct fb_sym_public *public = func == NULL ? public_at(sym, rva, nearest) : NULL;
-    if (func == NULL && public == NULL)
+    const struct fb_sym_func *func;
+    const struct fb_sym_public *public;
+    if (!covered(sym, rva, &func, &public))
         return false;
     *out = func != NULL ? func->params : public->params;
     return true;
@@ -190,16 +198,17 @@ bool fb_symfile_params(const struct fb_symfile *sym, uint64_t rva, uint32_t *out
 bool fb_symfile_lookup(const struct fb_symfile *sym, uint64_t rva, struct fb_arena *arena,
                        struct fb_symbol *out)
 {
-    uint64_t nearest;
     struct fb_symbol found = {0};
-    const struct fb_sym_func *func = func_at(sym, rva, &nearest);
-    const struct fb_sym_public *public = func == NULL ? public_at(sym, rva, nearest) : NULL;
+    const struct fb_sym_func *func;
+    const struct fb_sym_public *public;
+    if (!covered(sym, rva, &func, &public))
+        return false;
     if (func != NULL) {
         found.function = text_of(arena, func->name);
         found.function_rva = func->at;
         found.shared = func->shared;
         put_lines(sym, func, rva - func->at, arena, &found);
-    } else if (public != NULL) {
+    } else {
         found.function = text_of(arena, public->name);
         found.function_rva = public->at;
         found.shared = public->shared;

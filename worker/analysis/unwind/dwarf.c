@@ -167,9 +167,9 @@ static bool find_row(const struct fb_unwinder *w, fb_addr a, size_t *steps,
                      struct fb_eh_fde *fde, struct fb_cfa_row *row)
 {
     const struct fb_module *module = fb_code_module(w, a);
-    const struct fb_eh_index *index = fb_code_fdes(w, module);
     const struct fb_image *image = fb_code_image(w, module);
-    if (index == NULL || image == NULL)
+    const struct fb_eh_index *index = image != NULL ? fb_code_fdes(w, module) : NULL;
+    if (index == NULL)
         return false;
     struct fb_err err = fb_eh_find(image, index, a - module->base, fde);
     if (!fb_failed(err))

@@ -481,7 +481,7 @@ struct fb_emulation *fb_emulate_open(const struct fb_unwinder *w)
 struct fb_path *fb_emulate_begin(struct fb_emulation *e, fb_addr ip, const struct fb_regs *regs)
 {
     struct fb_path *p = &e->path;
-    memset(&e->seen, 0, offsetof(struct fb_seen, at));
+    e->seen.n = 0;
     e->left = FB_EMULATE_MAX;
     e->n_waiting = 0;
     p->ip = ip;

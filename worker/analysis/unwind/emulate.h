@@ -50,7 +50,7 @@ struct fb_emulation {
     size_t left; // instructions
     size_t n_waiting;
     struct fb_code_view view;
-    struct fb_seen seen; // from its addresses on, nothing needs to be zeroed
+    struct fb_seen seen; // from here on, nothing needs to be zeroed
     struct fb_path path; // that is followed now
     struct fb_path waiting[FB_PATHS_MAX];
 };

@@ -43,10 +43,12 @@ struct fb_place *fb_place_find(const struct fb_places *places, fb_addr a, struct
     return out;
 }
 
-/* Then, the answer holds for fewer addresses. */
+/* Then, the answer holds for fewer addresses; for the last one of all, though nobody counts it.
+ */
 void fb_place_search(const struct fb_places *places, fb_addr a, struct fb_place *place)
 {
-    struct fb_bounds bounds = {place->from, place->from + (place->size - 1)};
+    fb_addr last = place->from + (place->size - 1);
+    struct fb_bounds bounds = {place->from, last > a ? last : a};
     place->region = fb_memory_around(&places->dump->memory, a, &bounds, &place->several);
     place->searched = true;
     put_bounds(&bounds, place);

@@ -25,8 +25,8 @@ struct search {
     bool found, open;
     struct fb_code_view view;
     size_t n_waiting;
-    fb_addr waiting[WAYS_MAX];
-    struct fb_seen seen; // from its addresses on, nothing needs to be zeroed
+    fb_addr waiting[WAYS_MAX]; // from here on, nothing needs to be zeroed
+    struct fb_seen seen;
 };
 
 /* --- words that code calls or jumps through ----------------------------------------- */
@@ -193,7 +193,8 @@ enum fb_fit fb_call_fits(const struct fb_unwinder *w, fb_addr address,
         told && w->env->capstone != 0 ? FB_RAW(w->arena, struct search, 1) : NULL;
     if (s == NULL)
         return FB_FIT_OPEN;
-    memset(s, 0, offsetof(struct search, seen.at));
+    memset(s, 0, offsetof(struct search, waiting));
+    s->seen.n = 0;
     s->w = w;
     s->arch = w->env->dump->system.arch;
     s->goal = callee->lookup;

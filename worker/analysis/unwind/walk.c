@@ -183,6 +183,8 @@ static void forget_caller(enum fb_arch arch, struct fb_caller *caller)
 
 static void propose(const struct walk *walk, const struct fb_frame *callee, struct proposal *p)
 {
+    p->by = NULL;
+    p->reckoned = false;
     for (const struct fb_rung *rung = walk->ladder->rung; rung->method != NULL; rung++) {
         forget_caller(callee->regs.arch, &p->caller);
         if ((p->stop = spent(walk, rung)) != NULL)
@@ -223,8 +225,6 @@ static void hear_witness(struct walk *walk, const struct fb_frame *callee, struc
 static const char *step(struct walk *walk, const struct fb_frame *callee, struct fb_frame *out)
 {
     struct proposal p;
-    p.by = NULL;
-    p.reckoned = false;
     propose(walk, callee, &p);
     if (walk->shadow.open)
         hear_witness(walk, callee, &p);
