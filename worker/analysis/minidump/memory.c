@@ -50,8 +50,8 @@ static inline void add(struct fb_md *m, fb_addr start, uint64_t rva, uint64_t si
 /* There may be hundreds of thousands, so their bytes are counted once for all. */
 static void add_list(struct fb_md *m, const struct fb_md_list *list)
 {
-    const uint8_t *p = list->bytes.p, *end = p + list->bytes.n;
-    for (; (size_t)(end - p) >= DESCRIPTOR_SIZE; p += DESCRIPTOR_SIZE) {
+    const uint8_t *p = list->bytes.p;
+    for (size_t i = 0; i < list->n; i++, p += DESCRIPTOR_SIZE) {
         fb_addr start = fb_md_address(m, fb_number_at(p, 8, m->big));
         uint64_t size = fb_number_at(p + 8, 4, m->big);
         add(m, start, fb_number_at(p + 12, 4, m->big), size);

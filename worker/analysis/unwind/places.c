@@ -8,7 +8,7 @@ void fb_places_open(const struct fb_dump *dump, struct fb_places *out)
     out->code_end = 0;
     out->code_start = modules->n != 0 ? modules->v[0].base : 0;
     for (size_t i = 0; i < FB_PLACES; i++)
-        out->v[i].size = 0;
+        out->v[i].from = out->v[i].size = 0;
     for (size_t i = 0; i < modules->n; i++)
         if (modules->v[i].end > out->code_end)
             out->code_end = modules->v[i].end;
