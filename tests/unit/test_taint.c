@@ -485,7 +485,8 @@ static bool place_tainted(const struct fb_taint *t, const char *name, size_t n)
     for (int i = 0; i < (int)names->n; i++)
         if (strlen(names->name[i]) == n && strncmp(names->name[i], name, n) == 0)
             return fb_taint_register(t, i).n > 0;
-    CHECK(name, !"a place that exists");
+    const bool exists = false;
+    CHECK(name, exists);
     return false;
 }
 
