@@ -128,7 +128,7 @@ static bool apply(struct state *s, const struct rules *rules, struct fb_regs *ca
     s->has_cfa = work_out(s, rules->v[CFA], &s->cfa);
     if (!s->has_cfa || !return_address(s, rules, &ra))
         return false;
-    *caller = *s->callee;
+    fb_regs_copy(caller, s->callee);
     fb_reg_set(caller, names->sp, s->cfa);
     set_registers(s, rules, caller);
     fb_reg_set(caller, names->ip, fb_code_address(s->w, ra));
@@ -147,7 +147,8 @@ bool fb_unwind_stack_cfi(const struct fb_unwinder *w, const struct fb_frame *cal
     add_line(w, cfi.rules, &rules);
     for (size_t i = 0; i < cfi.n; i++)
         add_line(w, cfi.delta[i].rules, &rules);
-    const struct fb_regs regs = fb_regs_in_call(w, callee);
+    struct fb_regs regs;
+    fb_regs_in_call(w, callee, &regs);
     struct state state = {.w = w, .callee = &regs};
     caller->unpopped = w->env->dump->system.arch == FB_X86;
     return apply(&state, &rules, &caller->regs);
