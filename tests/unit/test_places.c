@@ -105,6 +105,8 @@ static void ask(struct world *w, fb_addr a)
     CHECK("returns", place->returns == (code    ? FB_EVIDENCE_PROVED
                                         : stray ? FB_EVIDENCE_STRAY
                                                 : FB_EVIDENCE_NONE));
+    CHECK("most", fb_place_returns(&w->places, a) ==
+                      (a < FB_LOWEST_CODE ? FB_EVIDENCE_NONE : place->returns));
     if (whole)
         check_memory(w, place, a);
 }

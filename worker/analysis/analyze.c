@@ -12,6 +12,7 @@
 #include "exploitability/exploitability.h"
 #include "kernel/kernel.h"
 #include "minidump/minidump.h"
+#include "unwind/cfi_rows.h"
 #include "unwind/names.h"
 #include "unwind/returns.h"
 #include "unwind/steps.h"
@@ -56,6 +57,7 @@ struct remembered { // by all walks of one dump
     struct fb_steps steps;
     struct fb_returns returns;
     struct fb_named named;
+    struct fb_cfi_rows rows;
 };
 
 static void remember(struct remembered *r, struct fb_walk_env *env)
@@ -68,6 +70,10 @@ static void remember(struct remembered *r, struct fb_walk_env *env)
     env->steps = &r->steps;
     env->returns = &r->returns;
     env->named = &r->named;
+    if (env->symbols != NULL) {
+        fb_cfi_rows_open(&r->rows);
+        env->rows = &r->rows;
+    }
 }
 
 static struct fb_err walk_all(const struct fb_walk_env *env, struct fb_arena *arena,

@@ -128,6 +128,20 @@ static inline void fb_reg_set(struct fb_regs *r, int i, uint64_t v)
     r->v[i] = v;
     r->valid |= UINT64_C(1) << i;
 }
+/** One register; 0 when unknown. */
+static inline uint64_t fb_reg_value(const struct fb_regs *r, int i)
+{
+    return fb_reg_known(r, i) ? r->v[i] : 0;
+}
+/** The same registers. Those behind the last known one are not touched: few machines have as
+ * many as there is room for. */
+static inline void fb_regs_copy(struct fb_regs *to, const struct fb_regs *from)
+{
+    int n = from->valid != 0 ? 64 - __builtin_clzll(from->valid) : 0;
+    to->arch = from->arch;
+    to->valid = from->valid;
+    memcpy(to->v, from->v, (size_t)n * sizeof *to->v);
+}
 /** Instruction pointer, stack pointer and frame pointer; 0 when unknown. */
 uint64_t fb_reg_ip(const struct fb_regs *r);
 uint64_t fb_reg_sp(const struct fb_regs *r);

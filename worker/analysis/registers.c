@@ -26,10 +26,6 @@ static const struct fb_reg_names table[] = {
 
 const struct fb_reg_names *fb_reg_names(enum fb_arch arch) { return &table[arch]; }
 
-static uint64_t value(const struct fb_regs *r, int i)
-{
-    return fb_reg_known(r, i) ? r->v[i] : 0;
-}
-uint64_t fb_reg_ip(const struct fb_regs *r) { return value(r, table[r->arch].ip); }
-uint64_t fb_reg_sp(const struct fb_regs *r) { return value(r, table[r->arch].sp); }
-uint64_t fb_reg_fp(const struct fb_regs *r) { return value(r, table[r->arch].fp); }
+uint64_t fb_reg_ip(const struct fb_regs *r) { return fb_reg_value(r, table[r->arch].ip); }
+uint64_t fb_reg_sp(const struct fb_regs *r) { return fb_reg_value(r, table[r->arch].sp); }
+uint64_t fb_reg_fp(const struct fb_regs *r) { return fb_reg_value(r, table[r->arch].fp); }

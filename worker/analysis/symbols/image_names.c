@@ -97,6 +97,15 @@ static bool read_directory(const struct fb_image *image, struct exports *out)
     return image->kind == FB_IMAGE_PE && image->exports.size != 0 && !fb_failed(r.err);
 }
 
+/* Entry `i` of a table of numbers, which mostly stands in one piece with its begin, `whole`. */
+static uint32_t entry(const struct fb_image *image, struct fb_span whole, uint64_t rva,
+                      uint64_t i)
+{
+    struct fb_span there = fb_span_sub(whole, 4 * i, 4);
+    return there.n != 0 ? (uint32_t)fb_number_at(there.p, 4, false)
+                        : number(image, rva + 4 * i, 4);
+}
+
 static void read_exports(const struct fb_image *image, struct list *list)
 {
     struct exports e;
@@ -104,10 +113,11 @@ static void read_exports(const struct fb_image *image, struct list *list)
         return;
     struct fb_reader name = {.in = fb_image_at(image, e.names, 4 * e.n_names)};
     struct fb_reader ordinal = {.in = fb_image_at(image, e.ordinals, 2 * e.n_names)};
+    struct fb_span functions = fb_image_at(image, e.functions, 4 * (size_t)PLACES_MAX);
     size_t n = entries(list, &name, 4);
     for (size_t i = 0; i < n && !fb_failed(ordinal.err); i++) {
         uint64_t text = fb_read_u32(&name), place = fb_read_u16(&ordinal);
-        uint32_t rva = place < e.n_functions ? number(image, e.functions + 4 * place, 4) : 0;
+        uint32_t rva = place < e.n_functions ? entry(image, functions, e.functions, place) : 0;
         if (rva != 0 && !is_forwarder(image, rva))
             add(list, rva, 0, text, EXPORTS);
     }

@@ -48,6 +48,14 @@ static void merge(struct answer *a, const struct fb_regs *regs)
             a->regs.valid &= ~(UINT64_C(1) << i);
 }
 
+static void first(struct answer *a, fb_addr slot, unsigned popped, const struct fb_regs *regs)
+{
+    a->found = true;
+    a->slot = slot;
+    a->popped = popped;
+    fb_regs_copy(&a->regs, regs);
+}
+
 static void propose(struct fb_emulation *e, fb_addr slot, unsigned popped,
                     const struct fb_regs *regs, enum proof proof)
 {
@@ -58,7 +66,7 @@ static void propose(struct fb_emulation *e, fb_addr slot, unsigned popped,
     else if (a->found)
         merge(a, regs);
     else
-        *a = (struct answer){true, false, slot, popped, *regs};
+        first(a, slot, popped, regs);
 }
 
 /* Where sp is sure, nobody needs to ask whom the call before the word has called. */
@@ -150,7 +158,7 @@ static bool best(const struct forward *f, bool guessed, struct fb_caller *caller
         a--;
     if (!a->found || a->disputed)
         return false;
-    caller->regs = a->regs;
+    fb_regs_copy(&caller->regs, &a->regs);
     caller->popped = a->popped;
     return true;
 }

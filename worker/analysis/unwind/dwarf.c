@@ -187,15 +187,16 @@ static bool unwind(const struct fb_unwinder *w, const struct fb_frame *callee, s
     if (!find_row(w, callee->lookup, steps, &fde, &row))
         return false;
     const struct fb_module *module = fb_code_module(w, callee->lookup);
-    const struct fb_regs regs = fb_regs_in_call(w, callee);
+    struct fb_regs regs;
+    fb_regs_in_call(w, callee, &regs);
     struct step s = {
         .w = w,
         .frame = {w, &regs, module->base - fb_code_image(w, module)->preferred_base, steps},
-        .regs = regs
     };
+    fb_regs_copy(&s.regs, &regs);
     if (!apply(&s, &fde, &row))
         return false;
-    caller->regs = s.regs;
+    fb_regs_copy(&caller->regs, &s.regs);
     caller->unpopped = w->env->dump->system.arch == FB_X86;
     if (fde.cie.signal)
         interrupted(&s, callee, caller);

@@ -12,11 +12,6 @@
 
 /* --- registers and words ------------------------------------------------------------ */
 
-uint64_t fb_emulate_cut(const struct fb_emulation *e, uint64_t v)
-{
-    return e->word == sizeof(uint32_t) ? (uint32_t)v : v;
-}
-
 static void forget(struct fb_regs *regs, uint64_t which) { regs->valid &= ~which; }
 
 static void put(const struct fb_emulation *e, struct fb_regs *regs, int to, bool known,
@@ -328,10 +323,11 @@ static bool undoes_pop(const struct fb_emulation *e, struct fb_path *p, const st
 static bool makes_frame(struct fb_emulation *e, const struct fb_path *p,
                         const struct fb_step *s)
 {
+    if (s->kind != FB_STEP_PUSH || s->from != e->bp)
+        return false;
     struct fb_span next = fb_code_viewed(e->w, &e->view, p->ip, 2);
-    return s->kind == FB_STEP_PUSH && s->from == e->bp && next.n == 2 &&
-           ((next.p[0] == 0x8B && next.p[1] == 0xEC) ||
-            (next.p[0] == 0x89 && next.p[1] == 0xE5));
+    return next.n == 2 && ((next.p[0] == 0x8B && next.p[1] == 0xEC) ||
+                           (next.p[0] == 0x89 && next.p[1] == 0xE5));
 }
 
 static bool makes_room(const struct fb_emulation *e, const struct fb_step *s)
@@ -374,12 +370,20 @@ static bool falls_out(struct fb_emulation *e, struct fb_path *p, const struct fb
 
 /* --- all paths ---------------------------------------------------------------------- */
 
+static void copy(struct fb_path *to, const struct fb_path *from)
+{
+    memcpy(to, from, offsetof(struct fb_path, regs));
+    fb_regs_copy(&to->regs, &from->regs);
+    memcpy(to->saved, from->saved, from->n * sizeof *from->saved);
+}
+
 static void put_off(struct fb_emulation *e, const struct fb_path *p, fb_addr at)
 {
     if (e->n_waiting == FB_PATHS_MAX)
         return;
-    e->waiting[e->n_waiting] = *p;
-    e->waiting[e->n_waiting++].ip = at;
+    struct fb_path *waiting = &e->waiting[e->n_waiting++];
+    copy(waiting, p);
+    waiting->ip = at;
 }
 
 /* @return whether the path goes on, from its ip */
@@ -430,7 +434,7 @@ void fb_emulate(struct fb_emulation *e)
     while (goes_on(e, &e->path))
         continue;
     while (e->n_waiting > 0) {
-        e->path = e->waiting[--e->n_waiting];
+        copy(&e->path, &e->waiting[--e->n_waiting]);
         while (goes_on(e, &e->path))
             continue;
     }
@@ -438,11 +442,13 @@ void fb_emulate(struct fb_emulation *e)
 
 bool fb_emulate_in_prolog(struct fb_emulation *e, fb_addr address)
 {
+    if (e->arch != FB_X86)
+        return false;
     struct fb_call call = fb_call_before(e->w, address);
     fb_addr at = call.target;
     struct fb_step s;
     struct look l = {0};
-    if (e->arch != FB_X86 || call.kind != FB_CALL_DIRECT)
+    if (call.kind != FB_CALL_DIRECT)
         return false;
     for (size_t i = 0; i < IN_SIGHT_OF_HELPER && decode(e, at, &s); i++, at += s.length) {
         if (makes_room(e, &s) || saves(e, &s) ||
@@ -456,7 +462,8 @@ bool fb_emulate_in_prolog(struct fb_emulation *e, fb_addr address)
 
 bool fb_emulate_can(const struct fb_unwinder *w, fb_addr a)
 {
-    return w->env->capstone != 0 && *w->instructions != 0 && fb_code_bytes(w, a, 1).n != 0 &&
+    return w->env->capstone != 0 && *w->instructions != 0 &&
+           !fb_place_held(w->places, a)->no_code && fb_code_bytes(w, a, 1).n != 0 &&
            fb_may_execute(w, a);
 }
 
@@ -485,7 +492,7 @@ struct fb_path *fb_emulate_begin(struct fb_emulation *e, fb_addr ip, const struc
     e->left = FB_EMULATE_MAX;
     e->n_waiting = 0;
     p->ip = ip;
-    p->regs = *regs;
+    fb_regs_copy(&p->regs, regs);
     p->n = 0;
     p->full = p->loose = p->fresh = p->called = p->moved = p->padded = false;
     p->inside = p->doubtful = 0;

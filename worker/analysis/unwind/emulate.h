@@ -23,9 +23,7 @@ struct fb_saved { // a word of the stack that the path has written
 };
 struct fb_path {
     fb_addr ip;
-    struct fb_regs regs;
-    struct fb_saved saved[FB_SAVED_MAX];
-    size_t n;
+    size_t n;    // words in `saved`
     bool full;   // there was no room for a word: what the stack holds, is not known any more
     bool loose;  // some callee may have popped its arguments
     bool fresh;  // and it was the last instruction that called it
@@ -34,6 +32,8 @@ struct fb_path {
     bool padded; // and some of it
     uint64_t doubtful; // registers by bit: popped while it was loose
     fb_addr inside;    // of a helper that was called, which returns to here; 0: not in one
+    struct fb_regs regs;
+    struct fb_saved saved[FB_SAVED_MAX];
 };
 struct fb_emulation {
     const struct fb_unwinder *w;
@@ -67,4 +67,7 @@ void fb_emulate(struct fb_emulation *e);
  * its caller with another sp and bp, as prologs of x86 call them. */
 bool fb_emulate_in_prolog(struct fb_emulation *e, fb_addr address);
 /** An address or a word, as wide as the machine has them. */
-uint64_t fb_emulate_cut(const struct fb_emulation *e, uint64_t v);
+static inline uint64_t fb_emulate_cut(const struct fb_emulation *e, uint64_t v)
+{
+    return e->word == sizeof(uint32_t) ? (uint32_t)v : v;
+}

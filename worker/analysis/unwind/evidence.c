@@ -144,12 +144,12 @@ enum fb_evidence fb_return_evidence(const struct fb_unwinder *w, uint64_t word)
     return known->evidence;
 }
 
-struct fb_regs fb_regs_in_call(const struct fb_unwinder *w, const struct fb_frame *frame)
+void fb_regs_in_call(const struct fb_unwinder *w, const struct fb_frame *frame,
+                     struct fb_regs *out)
 {
-    struct fb_regs regs = frame->regs;
-    if (fb_reg_known(&regs, w->names->sp))
-        regs.v[w->names->sp] -= frame->popped;
-    return regs;
+    fb_regs_copy(out, &frame->regs);
+    if (fb_reg_known(out, w->names->sp))
+        out->v[w->names->sp] -= frame->popped;
 }
 
 bool fb_process_read(const struct fb_unwinder *w, fb_addr a, size_t n, uint64_t *out)

@@ -77,7 +77,7 @@ static bool follow(const struct fb_unwinder *w, const struct fb_frame *callee, i
     if (!ends && (!believable(w, at, &r) ||
                   fb_call_fits(w, fb_code_address(w, r.ra), callee) == FB_FIT_REFUTED))
         return false;
-    *caller = callee->regs;
+    fb_regs_copy(caller, &callee->regs);
     fb_reg_set(caller, w->names->ip, ends ? 0 : fb_code_address(w, r.ra));
     fb_addr sp = aligned_from(w, at, r.ra);
     fb_reg_set(caller, w->names->sp, sp != 0 ? sp : at + 2 * w->names->word);
@@ -94,7 +94,7 @@ static bool follow_register(const struct fb_unwinder *w, const struct fb_frame *
     bool ends = at == 0 && callee->trust == FB_TRUST_FRAME_POINTER && keeps_chain(w->env->dump);
     if (!ends)
         return follow(w, callee, fp, at, caller);
-    *caller = callee->regs;
+    fb_regs_copy(caller, &callee->regs);
     fb_reg_set(caller, w->names->ip, 0);
     return true;
 }

@@ -19,6 +19,7 @@ struct fb_images {
     struct fb_arena *arena; // for what is remembered,
     struct fb_arena tables; // and for what is met during a walk, whose arena forgets it
     size_t entries;
+    bool mapped; // the dump holds pages of some image
     struct known {
         bool asked, asked_symbols, indexed, odd, named;
         enum fb_symbol_state symbols;
@@ -47,16 +48,36 @@ void fb_images_close(struct fb_images *images, struct fb_arena *arena)
     images->tables.cap = 0;
 }
 
+/* Whether the dump holds nothing at `a`, and then up to where. */
+static bool lies_in_gap(const struct fb_memory *memory, fb_addr a, struct fb_bounds *gap)
+{
+    struct fb_bounds around = FB_EVERYWHERE;
+    bool several;
+    bool empty = fb_memory_around(memory, a, &around, &several) == NULL && !several;
+    *gap = empty ? around : *gap;
+    return empty;
+}
+
 static void map_all(const struct fb_dump *dump, struct fb_arena *arena,
                     struct fb_images *images)
 {
+    struct fb_bounds gap = {1,
+                            0}; // where the dump holds nothing: mostly, many modules lie in one
     for (size_t i = 0; i < dump->modules.n; i++) {
         fb_addr base = dump->modules.v[i].base;
         struct fb_image *mapped = NULL;
-        if (fb_memory_at(&dump->memory, base, 2).n != 0 &&
-            !fb_failed(fb_image_map(&dump->memory, base, arena, &mapped)))
-            images->v[i].image = mapped;
+        if ((base >= gap.first && base <= gap.last) || lies_in_gap(&dump->memory, base, &gap) ||
+            fb_failed(fb_image_map(&dump->memory, base, arena, &mapped)))
+            continue;
+        images->v[i].image = mapped;
+        images->mapped = true;
     }
+}
+
+bool fb_code_has_images(const struct fb_walk_env *env)
+{
+    return env->images != NULL &&
+           (env->images->mapped || (env->symbols != NULL && env->symbols->image != NULL));
 }
 
 struct fb_images *fb_images_new(const struct fb_dump *dump, struct fb_arena *arena)

@@ -16,19 +16,21 @@
 #define BITS(from, to) (BIT((to) + 1) - BIT(from))
 
 // clang-format off
-#define BAD_CALL    {"bad_call", FB_TRUST_LEAF, fb_unwind_bad_call}
-#define PDATA(find) {"pdata", FB_TRUST_CFI, find}
-#define LEAF(find)  {"leaf", FB_TRUST_LEAF, find}
-#define SIGNAL(find) {"signal", FB_TRUST_CFI, find}
-#define EH_FRAME    {"eh_frame", FB_TRUST_CFI, fb_unwind_eh_frame}
-#define WIN         {"stack_win", FB_TRUST_CFI, fb_unwind_stack_win}
-#define WIN_NEAR    {"stack_win", FB_TRUST_CFI_SCAN, fb_unwind_stack_win_near}
-#define CFI         {"stack_cfi", FB_TRUST_CFI, fb_unwind_stack_cfi}
-#define CODE        {"code", FB_TRUST_CFI, fb_unwind_code}
-#define ENTRY       {"code", FB_TRUST_CFI, fb_unwind_entry}
-#define FRAME(find) {"frame_pointer", FB_TRUST_FRAME_POINTER, find}
-#define SCAN        {"scan", FB_TRUST_SCAN, fb_unwind_scan}
-#define AGAIN       {"recursion", FB_TRUST_SCAN, fb_unwind_again}
+#define BAD_CALL    {"bad_call", FB_TRUST_LEAF, fb_unwind_bad_call, FB_NEED_EXACT}
+#define PDATA(find) {"pdata", FB_TRUST_CFI, find, FB_NEED_IMAGE}
+#define PDATA_LEAF  {"leaf", FB_TRUST_LEAF, fb_unwind_leaf_x64, FB_NEED_IMAGE}
+#define LEAF(find)  {"leaf", FB_TRUST_LEAF, find, FB_NEED_EXACT}
+#define SIGNAL      {"signal", FB_TRUST_CFI, fb_unwind_signal, 0}
+#define SIGTRAMP    {"signal", FB_TRUST_CFI, fb_unwind_sigtramp, FB_NEED_SYMBOLS}
+#define EH_FRAME    {"eh_frame", FB_TRUST_CFI, fb_unwind_eh_frame, FB_NEED_IMAGE}
+#define WIN         {"stack_win", FB_TRUST_CFI, fb_unwind_stack_win, FB_NEED_SYMBOLS}
+#define WIN_NEAR    {"stack_win", FB_TRUST_CFI_SCAN, fb_unwind_stack_win_near, FB_NEED_SYMBOLS}
+#define CFI         {"stack_cfi", FB_TRUST_CFI, fb_unwind_stack_cfi, FB_NEED_SYMBOLS}
+#define CODE        {"code", FB_TRUST_CFI, fb_unwind_code, 0}
+#define ENTRY       {"code", FB_TRUST_CFI, fb_unwind_entry, 0}
+#define FRAME(find) {"frame_pointer", FB_TRUST_FRAME_POINTER, find, 0}
+#define SCAN        {"scan", FB_TRUST_SCAN, fb_unwind_scan, 0}
+#define AGAIN       {"recursion", FB_TRUST_SCAN, fb_unwind_again, 0}
 #define NO_MORE     {0}
 
 static const struct fb_rung x86_windows[] = {
@@ -46,7 +48,7 @@ static const struct fb_rung amd64_windows[] = {
     BAD_CALL,
     PDATA(fb_unwind_pdata_x64),
     CFI,
-    LEAF(fb_unwind_leaf_x64),
+    PDATA_LEAF,
     CODE,
     ENTRY,
     LEAF(fb_unwind_leaf),
@@ -63,7 +65,7 @@ static const struct fb_rung arm64_windows[] = {
     SCAN, AGAIN, NO_MORE};
 static const struct fb_rung intel[] = {
     BAD_CALL,
-    SIGNAL(fb_unwind_signal),
+    SIGNAL,
     EH_FRAME,
     CFI,
     CODE,
@@ -72,7 +74,7 @@ static const struct fb_rung intel[] = {
     SCAN, AGAIN, NO_MORE};
 static const struct fb_rung amd64_macos[] = {
     BAD_CALL,
-    SIGNAL(fb_unwind_sigtramp),
+    SIGTRAMP,
     CFI,
     CODE,
     ENTRY,
@@ -80,7 +82,7 @@ static const struct fb_rung amd64_macos[] = {
     SCAN, AGAIN, NO_MORE};
 static const struct fb_rung arm64[] = {
     BAD_CALL,
-    SIGNAL(fb_unwind_signal),
+    SIGNAL,
     EH_FRAME,
     CFI,
     CODE,
@@ -90,7 +92,7 @@ static const struct fb_rung arm64[] = {
     SCAN, AGAIN, NO_MORE};
 static const struct fb_rung arm[] = {
     BAD_CALL,
-    SIGNAL(fb_unwind_signal),
+    SIGNAL,
     EH_FRAME,
     CFI,
     FRAME(fb_unwind_fp_arm),

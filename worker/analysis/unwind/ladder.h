@@ -21,6 +21,7 @@ struct fb_unwinder { // what stays the same during one walk
         *younger;         // the callee of the frame whose caller is looked for, or NULL
     uint64_t not_address; // bits that a pointer may carry besides its address: ARM64 only
     uint64_t thumb;       // the bit of a code pointer that says what code it is: ARM only
+    bool nameless;        // there is nothing that could name a function
 };
 
 /* What a rung proposes. */
@@ -78,12 +79,20 @@ static inline bool fb_sp_is_sure(const struct fb_frame *frame)
 }
 /** A frame's registers as they were in its call, when the arguments still stood on the stack:
  * what records of symbol files and images speak of. evidence.c */
-struct fb_regs fb_regs_in_call(const struct fb_unwinder *w, const struct fb_frame *frame);
+void fb_regs_in_call(const struct fb_unwinder *w, const struct fb_frame *frame,
+                     struct fb_regs *out);
 
+/* What a rung cannot do without: where it is not at hand, nobody asks the rung. */
+enum fb_need {
+    FB_NEED_EXACT = 1, // a frame that was interrupted
+    FB_NEED_SYMBOLS = 2,
+    FB_NEED_IMAGE = 4, // of some module, or function tables of the process itself
+};
 struct fb_rung {
     const char *method;
     enum fb_trust trust;
     fb_unwind_fn *unwind;
+    unsigned needs; // of enum fb_need, by bit
 };
 struct fb_ladder {
     enum fb_arch arch;
@@ -125,6 +134,8 @@ struct fb_span fb_code_before(const struct fb_unwinder *w, fb_addr a, size_t max
  * there is neither. */
 const struct fb_image *fb_code_image(const struct fb_unwinder *w,
                                      const struct fb_module *module);
+/** Whether any module may have an image. */
+bool fb_code_has_images(const struct fb_walk_env *env);
 /** Whether there are symbols for the module; MISSING when there is no module. */
 enum fb_symbol_state fb_code_symbols(const struct fb_unwinder *w,
                                      const struct fb_module *module);

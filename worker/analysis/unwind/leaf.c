@@ -10,7 +10,7 @@
 static bool return_to(const struct fb_unwinder *w, const struct fb_frame *callee, uint64_t word,
                       fb_addr sp, struct fb_caller *caller)
 {
-    caller->regs = callee->regs;
+    fb_regs_copy(&caller->regs, &callee->regs);
     fb_reg_set(&caller->regs, w->names->ip, fb_code_address(w, word));
     fb_reg_set(&caller->regs, w->names->sp, sp);
     return true;

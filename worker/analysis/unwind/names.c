@@ -97,6 +97,8 @@ void fb_name_frame(const struct fb_unwinder *w, struct fb_arena *arena, struct f
     f->module = fb_code_module(w, f->lookup);
     if (f->module == NULL)
         name_unloaded(w->env->dump, arena, f);
+    else if (w->nameless)
+        return;
     else if (*known != NULL && (*known)->lookup == f->lookup)
         name_alike(*known, f);
     else

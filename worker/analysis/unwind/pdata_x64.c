@@ -185,10 +185,10 @@ bool fb_unwind_pdata_x64(const struct fb_unwinder *w, const struct fb_frame *cal
 {
     struct fb_x64_entry entry;
     struct fb_x64_info info;
-    struct fb_x64_undo u = {.w = w, .regs = callee->regs};
     if (fb_x64_find(w, callee->lookup, &entry) != FB_X64_ENTRY ||
         !fb_x64_info(w, &entry, &info))
         return false;
+    struct fb_x64_undo u = {.w = w, .regs = callee->regs};
     uint64_t offset = callee->lookup - (entry.base + entry.begin);
     /* Folklore: where Microsoft's compiler saves registers late, it counts an early return
      * among the prolog: an epilog is looked for anywhere. */
@@ -197,7 +197,7 @@ bool fb_unwind_pdata_x64(const struct fb_unwinder *w, const struct fb_frame *cal
         return false;
     if (!u.interrupted && !return_address(&u))
         return false;
-    caller->regs = u.regs;
+    fb_regs_copy(&caller->regs, &u.regs);
     if (u.interrupted)
         interrupted(w, callee, &u, caller);
     return true;

@@ -1,6 +1,27 @@
 /* worker/analysis/unwind/places.c -- looking up what places.h remembers. */
 #include "unwind/places.h"
 
+/* A list of pages is gone through from both ends, up to where modules lie. A page counts up to
+ * where the next one begins. */
+static struct fb_bounds executable(const struct fb_pages *pages, fb_addr code_start,
+                                   fb_addr code_end)
+{
+    struct fb_bounds out = {code_start, code_end};
+    for (size_t i = 0; i < pages->n && pages->v[i].start < out.first; i++)
+        if ((pages->v[i].access & FB_PAGE_EXECUTE) != 0)
+            out.first = pages->v[i].start;
+    for (size_t i = pages->n; i > 0; i--) {
+        const struct fb_page *page = &pages->v[i - 1];
+        uint64_t room = UINT64_MAX - page->start;
+        fb_addr last = page->start + (page->size < room ? page->size : room);
+        if ((page->access & FB_PAGE_EXECUTE) != 0 && last > out.last)
+            out.last = last;
+        if (out.last != code_end || page->start <= code_end)
+            break;
+    }
+    return out;
+}
+
 void fb_places_open(const struct fb_dump *dump, struct fb_places *out)
 {
     const struct fb_modules *modules = &dump->modules;
@@ -12,6 +33,9 @@ void fb_places_open(const struct fb_dump *dump, struct fb_places *out)
     for (size_t i = 0; i < modules->n; i++)
         if (modules->v[i].end > out->code_end)
             out->code_end = modules->v[i].end;
+    out->executable = executable(&dump->pages, modules->n != 0 ? out->code_start : UINT64_MAX,
+                                 out->code_end);
+    out->beyond = dump->pages.source == FB_PAGES_NONE ? FB_EVIDENCE_STRAY : FB_EVIDENCE_NONE;
 }
 
 /* The cheap part of fb_return_evidence. */

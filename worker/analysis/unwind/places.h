@@ -38,6 +38,8 @@ struct fb_place {
 struct fb_places {
     const struct fb_dump *dump;
     fb_addr code_start, code_end; // of all modules: a cheap first answer
+    struct fb_bounds executable;  // of all that may hold code, another one,
+    enum fb_evidence beyond;      // and what speaks for a return to elsewhere
     struct fb_place v[FB_PLACES];
 };
 
@@ -69,5 +71,9 @@ static inline struct fb_place *fb_place_held(struct fb_places *places, fb_addr a
 /** The most that may speak for a return to `a`. */
 static inline enum fb_evidence fb_place_returns(struct fb_places *places, fb_addr a)
 {
-    return a < FB_LOWEST_CODE ? FB_EVIDENCE_NONE : fb_place_at(places, a)->returns;
+    if (a < FB_LOWEST_CODE)
+        return FB_EVIDENCE_NONE;
+    if (a < places->executable.first || a > places->executable.last) // as most words
+        return places->beyond;
+    return fb_place_at(places, a)->returns;
 }

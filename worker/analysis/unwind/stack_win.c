@@ -96,7 +96,7 @@ static bool find_frame(const struct fb_unwinder *w, const struct fb_frame *calle
     if (sym == NULL || !fb_symfile_win(sym, rva, &out->win))
         return false;
     out->callee_params = given_to(w, w->younger);
-    out->regs = fb_regs_in_call(w, callee);
+    fb_regs_in_call(w, callee, &out->regs);
     return true;
 }
 

@@ -23,6 +23,7 @@ struct walk { // what changes from frame to frame
     size_t instructions; // left to decode
     bool better;         // some caller was not guessed
     unsigned stacks;     // changed to
+    unsigned at_hand;    // of what rungs need, by bit
     struct fb_shadow shadow;
     const struct fb_frame *corrupted; // as in struct fb_stack
 };
@@ -69,6 +70,15 @@ static struct fb_unwinder unwinder(const struct fb_walk_env *env,
 
 /* --- one step ----------------------------------------------------------------------- */
 
+static fb_addr ip_of(const struct fb_unwinder *w, const struct fb_regs *regs)
+{
+    return fb_reg_value(regs, w->names->ip);
+}
+static fb_addr sp_of(const struct fb_unwinder *w, const struct fb_regs *regs)
+{
+    return fb_reg_value(regs, w->names->sp);
+}
+
 static bool canonical(const struct fb_unwinder *w, fb_addr a)
 {
     unsigned bits = w->env->dump->system.arch == FB_AMD64 ? 47 : 55;
@@ -83,7 +93,7 @@ static bool passes(const struct walk *walk, const struct fb_frame *callee,
                    const struct fb_caller *caller)
 {
     const struct fb_unwinder *w = &walk->w;
-    fb_addr ip = fb_reg_ip(&caller->regs), sp = fb_reg_sp(&caller->regs);
+    fb_addr ip = ip_of(w, &caller->regs), sp = sp_of(w, &caller->regs);
     bool stays = sp == callee->sp && w->names->lr >= 0 && callee->exact && ip != callee->resume;
     bool held = fb_in_stack(w, sp) || sp == w->stack_start + w->stack.n || stays;
     bool rises = (sp > callee->sp || stays) && held;
@@ -109,15 +119,15 @@ static void keep_saved(const struct fb_ladder *ladder, const struct fb_reg_names
 static void make_frame(const struct walk *walk, const struct fb_rung *rung,
                        const struct fb_regs *regs, bool exact, struct fb_frame *out)
 {
-    fb_addr ip = fb_reg_ip(regs);
+    fb_addr ip = ip_of(&walk->w, regs);
     memset(out, 0, offsetof(struct fb_frame, regs));
     out->resume = ip;
     out->lookup = exact ? fb_code_address(&walk->w, ip) : ip - walk->ladder->call;
-    out->sp = fb_reg_sp(regs);
+    out->sp = sp_of(&walk->w, regs);
     out->trust = rung->trust;
     out->method = rung->method;
     out->exact = exact;
-    out->regs = *regs;
+    fb_regs_copy(&out->regs, regs);
 }
 
 /* Scanned frames in a row are guesses upon guesses, unless a call before each proves it, or
@@ -164,8 +174,8 @@ static void remember_place(const struct walk *walk, const struct fb_frame *calle
                            const struct fb_rung *rung, const struct fb_caller *caller,
                            struct proposal *p)
 {
-    fb_addr sp = fb_reg_sp(&caller->regs);
-    if (!walk->shadow.open || p->reckoned || rung->trust < FB_TRUST_CFI || sp <= callee->sp ||
+    fb_addr sp = sp_of(&walk->w, &caller->regs);
+    if (p->reckoned || rung->trust < FB_TRUST_CFI || sp <= callee->sp ||
         !fb_in_stack(&walk->w, sp))
         return;
     p->reckoned = true;
@@ -183,16 +193,20 @@ static void forget_caller(enum fb_arch arch, struct fb_caller *caller)
 
 static void propose(const struct walk *walk, const struct fb_frame *callee, struct proposal *p)
 {
+    unsigned lacks = ~(walk->at_hand | (callee->exact ? FB_NEED_EXACT : 0));
     p->by = NULL;
     p->reckoned = false;
     for (const struct fb_rung *rung = walk->ladder->rung; rung->method != NULL; rung++) {
+        if ((rung->needs & lacks) != 0)
+            continue;
         forget_caller(callee->regs.arch, &p->caller);
         if ((p->stop = spent(walk, rung)) != NULL)
             return;
         if (!rung->unwind(&walk->w, callee, &p->caller))
             continue;
-        remember_place(walk, callee, rung, &p->caller, p);
-        if (fb_reg_ip(&p->caller.regs) < FB_LOWEST_CODE) {
+        if (walk->shadow.open)
+            remember_place(walk, callee, rung, &p->caller, p);
+        if (ip_of(&walk->w, &p->caller.regs) < FB_LOWEST_CODE) {
             p->stop = "end of the stack";
             return;
         }
@@ -208,10 +222,10 @@ static void propose(const struct walk *walk, const struct fb_frame *callee, stru
  * that the return address was overwritten. */
 static void hear_witness(struct walk *walk, const struct fb_frame *callee, struct proposal *p)
 {
-    static const struct fb_rung shadow = {"shadow_stack", FB_TRUST_SHADOW_STACK, NULL};
+    static const struct fb_rung shadow = {"shadow_stack", FB_TRUST_SHADOW_STACK, NULL, 0};
     if (p->by != NULL && p->caller.exact)
         return; // no call stands between
-    fb_addr ip = p->by != NULL ? fb_reg_ip(&p->caller.regs) : 0;
+    fb_addr ip = p->by != NULL ? ip_of(&walk->w, &p->caller.regs) : 0;
     enum fb_witness said = fb_shadow_ask(&walk->w, &walk->shadow, callee, ip,
                                          p->reckoned ? &p->place : NULL, &p->caller);
     if (said == FB_WITNESS_CORRECTS && p->reckoned && walk->corrupted == NULL)
@@ -259,10 +273,17 @@ static size_t allowance(const struct fb_walk_env *env)
     return left < INSTRUCTIONS_MAX ? left : INSTRUCTIONS_MAX;
 }
 
+/* What all rungs of a walk can do with. */
+static unsigned at_hand(const struct fb_walk_env *env)
+{
+    bool image = fb_code_has_images(env) || env->dump->n_function_tables != 0;
+    return (env->symbols != NULL ? FB_NEED_SYMBOLS : 0) | (image ? FB_NEED_IMAGE : 0);
+}
+
 static void find_frames(struct walk *walk, const struct fb_regs *regs, struct fb_frame *v,
                         size_t cap, struct fb_stack *out)
 {
-    static const struct fb_rung context = {"context", FB_TRUST_CONTEXT, NULL};
+    static const struct fb_rung context = {"context", FB_TRUST_CONTEXT, NULL, 0};
     size_t n = 0;
     const char *stop = NULL;
     make_frame(walk, &context, regs, true, &v[n++]);
@@ -292,6 +313,8 @@ struct fb_err fb_walk(const struct fb_walk_env *env, const struct fb_thread *thr
     if (env->places == NULL)
         fb_places_open(env->dump, &own);
     walk.w = unwinder(env, thread, regs, env->places != NULL ? env->places : &own, arena);
+    walk.at_hand = at_hand(env);
+    walk.w.nameless = walk.at_hand == 0;
     fb_shadow_open(&walk.w, thread, regs == &thread->regs, &walk.shadow);
     size_t allowed = walk.instructions = allowance(env);
     walk.w.instructions = &walk.instructions;

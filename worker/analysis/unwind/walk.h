@@ -10,10 +10,11 @@
 #include "unwind/places.h"
 #include "unwind/work.h"
 
-struct fb_images;  // images.c
-struct fb_steps;   // steps.h
-struct fb_returns; // returns.h
-struct fb_named;   // names.h
+struct fb_images;   // images.c
+struct fb_steps;    // steps.h
+struct fb_returns;  // returns.h
+struct fb_named;    // names.h
+struct fb_cfi_rows; // cfi_rows.h
 
 enum { FB_FRAMES_MAX = 1024, FB_SCANNED_MAX = 256 };
 
@@ -28,6 +29,7 @@ struct fb_walk_env {
     struct fb_steps *steps;     // that they have decoded; NULL: nothing is remembered
     struct fb_returns *returns; // that they have judged; likewise
     struct fb_named *named;     // frames that they have named; likewise
+    struct fb_cfi_rows *rows;   // STACK CFI rules that they have read; likewise
 };
 
 /** Room for what is found of the images of the dump's modules; part of it is borrowed from the
