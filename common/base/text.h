@@ -35,7 +35,11 @@ struct fb_text fb_text_open(struct fb_arena *arena);
 const char *fb_text_close(struct fb_text *text, struct fb_arena *arena);
 
 void fb_text_put(struct fb_text *text, const char *p, size_t n);
-void fb_text_str(struct fb_text *text, const char *s);
+/* Here, so that of a literal nobody has to ask the length. */
+static inline void fb_text_str(struct fb_text *text, const char *s)
+{
+    fb_text_put(text, s, strlen(s));
+}
 static inline void fb_text_char(struct fb_text *text, char c)
 {
     if (text->n + 1 >= text->cap) {

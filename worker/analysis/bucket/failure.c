@@ -358,19 +358,28 @@ static size_t to_utf16(const char *s, uint8_t *out)
     return n;
 }
 
+/* 01234567-89ab-cdef-0123-456789abcdef */
+static void print_guid(const uint8_t bytes[FB_MD5_SIZE], char out[37])
+{
+    static const uint8_t groups[] = {4, 2, 2, 2, 6};
+    for (size_t i = 0; i < sizeof groups; i++) {
+        fb_hex(bytes, groups[i], out);
+        bytes += groups[i];
+        out += 2 * groups[i];
+        *out++ = i + 1 < sizeof groups ? '-' : 0;
+    }
+}
+
 struct fb_err fb_failure_hash(const char *failure_id, struct fb_arena *arena, char out[37])
 {
     static const uint8_t order[] = {3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15};
     uint8_t *wide = FB_RAW(arena, uint8_t, 2 * strlen(failure_id) + 2);
     if (wide == NULL)
         return FB_FAIL(LIMIT, "no room for the failure hash", 0);
-    uint8_t digest[FB_MD5_SIZE];
+    uint8_t digest[FB_MD5_SIZE], ordered[FB_MD5_SIZE];
     fb_md5(wide, to_utf16(failure_id, wide), digest);
-    for (size_t i = 0; i < sizeof order; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10)
-            *out++ = '-';
-        fb_hex(&digest[order[i]], 1, out);
-        out += 2;
-    }
+    for (size_t i = 0; i < sizeof order; i++)
+        ordered[i] = digest[order[i]];
+    print_guid(ordered, out);
     return FB_NO_ERR;
 }

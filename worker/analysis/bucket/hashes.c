@@ -42,9 +42,14 @@ static size_t stem_length(const char *name)
     return digits < n && digits > 1 && name[digits - 1] == '-' ? digits - 1 : n;
 }
 
-static void put_module(struct fb_text *out, const char *name)
+/* A module calls itself, mostly: then the frame before has its name already. */
+static void put_module(struct fb_text *out, const struct fb_module *m,
+                       const struct fb_kept_frame *before)
 {
-    fb_text_lower(out, name, stem_length(name));
+    if (before != NULL && before->frame->frame->module == m)
+        fb_text_put(out, before->name, before->module);
+    else
+        fb_text_lower(out, m->name, stem_length(m->name));
 }
 
 static void put_symbol(struct fb_text *out, const char *normal)
@@ -69,10 +74,9 @@ static void put_symbol(struct fb_text *out, const char *normal)
     }
 }
 
-static void put_name(struct fb_text *out, const struct fb_key_frame *f, uint64_t rva,
-                     uint64_t function_rva)
+static void put_function(struct fb_text *out, const struct fb_key_frame *f, uint64_t rva,
+                         uint64_t function_rva)
 {
-    put_module(out, f->frame->module->name);
     fb_text_char(out, '!');
     if (f->symbol) {
         put_symbol(out, f->name);
@@ -91,9 +95,10 @@ static bool is_jit(const struct fb_analysis *a, const struct fb_frame *f)
     return page != NULL && (page->access & FB_PAGE_EXECUTE) != 0;
 }
 
-/* @return false when the arena is full */
+/* `before`: the frame before, NULL: this is the first. @return false when the arena is full */
 static bool name_frame(const struct fb_analysis *a, const struct fb_key_frame *f,
-                       struct fb_arena *arena, struct fb_kept_frame *out)
+                       const struct fb_kept_frame *before, struct fb_arena *arena,
+                       struct fb_kept_frame *out)
 {
     const struct fb_module *m = f->frame->module;
     *out = (struct fb_kept_frame){.frame = f};
@@ -104,7 +109,10 @@ static bool name_frame(const struct fb_analysis *a, const struct fb_key_frame *f
     uint64_t rva = f->frame->lookup - m->base;
     fb_addr start = f->frame->function_at;
     struct fb_text text = fb_text_open(arena);
-    put_name(&text, f, rva, start > m->base && start <= f->frame->lookup ? start - m->base : 0);
+    put_module(&text, m, before);
+    out->module = text.n;
+    put_function(&text, f, rva,
+                 start > m->base && start <= f->frame->lookup ? start - m->base : 0);
     out->name = fb_text_close(&text, arena);
     if (out->name == NULL)
         return false;
@@ -122,12 +130,12 @@ static bool name_frame(const struct fb_analysis *a, const struct fb_key_frame *f
 static bool keep_frames(const struct fb_analysis *a, const struct fb_key_frames *frames,
                         struct fb_arena *arena, struct fb_kept_frames *out)
 {
-    struct fb_kept_frame *v = FB_NEW(arena, struct fb_kept_frame, frames->n);
+    struct fb_kept_frame *v = FB_RAW(arena, struct fb_kept_frame, frames->n);
     size_t n = 0;
     if (v == NULL)
         return false;
     for (size_t i = 0; i < frames->n; i++) {
-        if (!name_frame(a, &frames->v[i], arena, &v[i]))
+        if (!name_frame(a, &frames->v[i], i > 0 ? &v[i - 1] : NULL, arena, &v[i]))
             return false;
         n += !v[i].excluded;
     }
@@ -153,18 +161,18 @@ static void hash_major(struct fb_kept_frames frames, char out[17])
     static const char tag[] = "fbh1-major"; // its NUL goes in, too
     const char *names[FB_KEY_FRAMES_MAX];
     uint32_t ids[FB_KEY_FRAMES_MAX];
-    size_t kept[FB_KEY_FRAMES_MAX], n = 0;
+    size_t kept[MAJOR_FRAMES], n = 0;
     for (size_t i = 0; i < frames.n; i++)
         if (frames.v[i].name != NULL)
             names[n++] = frames.v[i].name;
     fb_name_ids(names, n, ids);
-    n = fb_collapse(ids, n, kept);
+    n = fb_collapse(ids, n, MAJOR_FRAMES, kept);
     struct fb_hash hash;
     fb_sha256_start(&hash);
     fb_sha256_add(&hash, tag, sizeof tag);
-    for (size_t i = 0; i < n && i < MAJOR_FRAMES; i++) {
+    for (size_t i = 0; i < n; i++) {
         add(&hash, names[kept[i]]);
-        add(&hash, "\n");
+        fb_sha256_add(&hash, "\n", 1);
     }
     finish(&hash, out);
 }
@@ -177,7 +185,7 @@ static void hash_minor(struct fb_kept_frames frames, char out[17])
     fb_sha256_add(&hash, tag, sizeof tag);
     for (size_t i = 0; i < frames.n && i < MINOR_FRAMES; i++) {
         const struct fb_kept_frame *f = &frames.v[i];
-        char buffer[24] = "";
+        char buffer[24];
         struct fb_text offset = fb_text_over(buffer, sizeof buffer);
         if (f->frame->frame->module != NULL) {
             fb_text_str(&offset, "+0x");
@@ -185,7 +193,7 @@ static void hash_minor(struct fb_kept_frames frames, char out[17])
         }
         fb_text_char(&offset, '\n');
         add(&hash, f->name != NULL ? f->name : "?");
-        add(&hash, buffer);
+        fb_sha256_add(&hash, offset.p, offset.n);
     }
     finish(&hash, out);
 }

@@ -35,6 +35,7 @@ bool fb_hash_excludes(const char *name, const char *symbol);
 struct fb_kept_frame {
     const struct fb_key_frame *frame;
     const char *name; // "module!symbol", lower case; NULL: in no module
+    size_t module;    // the bytes of `name` before the "!"
     uint64_t offset;  // in the function; in the module without symbols
     bool excluded;
 };

@@ -335,10 +335,9 @@ static bool has_symbol(const struct choice *chosen)
 static void add_frames(struct parts *parts, const struct fb_key_frames *frames,
                        enum fb_kind kind, bool *unsymbolicated)
 {
-    size_t kept[FB_KEY_FRAMES_MAX];
+    size_t kept[FRAMES_MAX];
     struct fb_key_frame v[FRAMES_MAX];
-    size_t n = fb_collapse(frames->id, frames->n, kept);
-    n = n < FRAMES_MAX ? n : FRAMES_MAX;
+    size_t n = fb_collapse(frames->id, frames->n, FRAMES_MAX, kept);
     for (size_t i = 0; i < n; i++)
         v[i] = frames->v[kept[i]];
     if (kind == FB_KIND_STACK_OVERFLOW && add_cycle(parts, frames))
