@@ -62,6 +62,12 @@ static size_t put_name(const struct fb_frame *f, char *out)
     return text.n;
 }
 
+/* Without symbols a module is all that there is to name. */
+static bool same_name(const struct fb_frame *a, const struct fb_frame *b)
+{
+    return a->module == b->module && a->function == b->function;
+}
+
 static uint64_t displacement(const struct fb_frame *f)
 {
     if (f->module == NULL)
@@ -90,11 +96,16 @@ static size_t hash(const struct fb_stack *stack, struct fb_keys *keys)
     struct fb_hash names, frames;
     fb_sha256_start(&names);
     fb_sha256_start(&frames);
+    char name[SYMBOL_MAX + 1];
+    size_t length = 0;
+    bool excluded = false;
     for (size_t i = 0; i < n && (i < MAJOR_FRAMES || minor || blamed == SIZE_MAX); i++) {
         const struct fb_frame *f = &stack->v[i];
-        char name[SYMBOL_MAX + 1];
-        size_t length = put_name(f, name);
-        if (fb_msec_excludes(name))
+        if (i == 0 || !same_name(f, f - 1)) {
+            length = put_name(f, name);
+            excluded = fb_msec_excludes(name);
+        }
+        if (excluded)
             continue;
         if (blamed == SIZE_MAX && f->module != NULL)
             blamed = i;
