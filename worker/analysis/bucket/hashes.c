@@ -95,9 +95,10 @@ static bool is_jit(const struct fb_analysis *a, const struct fb_frame *f)
     return page != NULL && (page->access & FB_PAGE_EXECUTE) != 0;
 }
 
-/* `before`: the frame before, NULL: this is the first. @return false when the arena is full */
+/* The name goes into `text`, of which all frames have a part. `before`: the frame before, NULL:
+ * this is the first. @return false when there is no room */
 static bool name_frame(const struct fb_analysis *a, const struct fb_key_frame *f,
-                       const struct fb_kept_frame *before, struct fb_arena *arena,
+                       const struct fb_kept_frame *before, struct fb_text *text,
                        struct fb_kept_frame *out)
 {
     const struct fb_module *m = f->frame->module;
@@ -108,14 +109,15 @@ static bool name_frame(const struct fb_analysis *a, const struct fb_key_frame *f
     }
     uint64_t rva = f->frame->lookup - m->base;
     fb_addr start = f->frame->function_at;
-    struct fb_text text = fb_text_open(arena);
-    put_module(&text, m, before);
-    out->module = text.n;
-    put_function(&text, f, rva,
-                 start > m->base && start <= f->frame->lookup ? start - m->base : 0);
-    out->name = fb_text_close(&text, arena);
-    if (out->name == NULL)
+    uint64_t function_rva = start > m->base && start <= f->frame->lookup ? start - m->base : 0;
+    out->name = text->p;
+    put_module(text, m, before);
+    out->module = text->n;
+    put_function(text, f, rva, function_rva);
+    if (!fb_text_next(text))
         return false;
+    if (!f->symbol && function_rva == 0)
+        out->digits = out->name + out->module + strlen("!+");
     if (!f->symbol)
         out->offset = rva;
     else if (!f->inlined)
@@ -134,11 +136,14 @@ static bool keep_frames(const struct fb_analysis *a, const struct fb_key_frames 
     size_t n = 0;
     if (v == NULL)
         return false;
+    struct fb_text text = fb_text_open(arena);
     for (size_t i = 0; i < frames->n; i++) {
-        if (!name_frame(a, &frames->v[i], i > 0 ? &v[i - 1] : NULL, arena, &v[i]))
+        if (!name_frame(a, &frames->v[i], i > 0 ? &v[i - 1] : NULL, &text, &v[i]))
             return false;
         n += !v[i].excluded;
     }
+    if (fb_text_close(&text, arena) == NULL)
+        return false;
     size_t kept = 0;
     for (size_t i = 0; i < frames->n; i++)
         if (n == 0 || !v[i].excluded)
@@ -177,6 +182,16 @@ static void hash_major(struct fb_kept_frames frames, char out[17])
     finish(&hash, out);
 }
 
+static void add_offset(struct fb_hash *hash, const struct fb_kept_frame *f)
+{
+    char buffer[17];
+    struct fb_text digits = fb_text_over(buffer, sizeof buffer);
+    if (f->digits == NULL)
+        fb_text_hex(&digits, f->offset, 1);
+    fb_sha256_add(hash, "+0x", 3);
+    add(hash, f->digits != NULL ? f->digits : digits.p);
+}
+
 static void hash_minor(struct fb_kept_frames frames, char out[17])
 {
     static const char tag[] = "fbh1-minor";
@@ -185,15 +200,10 @@ static void hash_minor(struct fb_kept_frames frames, char out[17])
     fb_sha256_add(&hash, tag, sizeof tag);
     for (size_t i = 0; i < frames.n && i < MINOR_FRAMES; i++) {
         const struct fb_kept_frame *f = &frames.v[i];
-        char buffer[24];
-        struct fb_text offset = fb_text_over(buffer, sizeof buffer);
-        if (f->frame->frame->module != NULL) {
-            fb_text_str(&offset, "+0x");
-            fb_text_hex(&offset, f->offset, 1);
-        }
-        fb_text_char(&offset, '\n');
         add(&hash, f->name != NULL ? f->name : "?");
-        fb_sha256_add(&hash, offset.p, offset.n);
+        if (f->frame->frame->module != NULL)
+            add_offset(&hash, f);
+        fb_sha256_add(&hash, "\n", 1);
     }
     finish(&hash, out);
 }

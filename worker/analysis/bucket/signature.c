@@ -379,8 +379,10 @@ static const char *make_text(const struct parts *parts)
             continue;
         if (text.n != 0)
             fb_text_str(&text, " | ");
-        for (const char *p = parts->v[i].text; *p != 0; p++)
-            fb_text_char(&text, *p >= ' ' && *p <= '~' ? *p : '?');
+        size_t start = text.n;
+        fb_text_str(&text, parts->v[i].text);
+        for (char *p = text.p + start; *p != 0; p++)
+            *p = *p >= ' ' && *p <= '~' ? *p : '?';
     }
     fb_text_shorten(&text, TEXT_MAX);
     return fb_arena_text(parts->arena, text.p, text.n);
