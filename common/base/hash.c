@@ -126,11 +126,12 @@ void fb_sha256_start(struct fb_hash *h)
 {
     static const uint32_t start[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                                       0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
-    *h = (struct fb_hash){0};
-    memcpy(h->state, start, sizeof start);
+    memcpy(h->state, start, sizeof start); // nobody reads a block before it is written
+    h->bytes = 0;
+    h->portable = false;
 }
 
-void fb_sha256_add(struct fb_hash *h, const void *p, size_t n)
+void fb_sha256_add_long(struct fb_hash *h, const void *p, size_t n)
 {
     add(h, p, n, sha256_block(h));
 }

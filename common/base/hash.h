@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 enum { FB_SHA256_SIZE = 32, FB_MD5_SIZE = 16 };
 
@@ -19,7 +20,19 @@ struct fb_hash {
 };
 
 void fb_sha256_start(struct fb_hash *h);
-void fb_sha256_add(struct fb_hash *h, const void *p, size_t n);
+/** The same as fb_sha256_add, of whatever length. */
+void fb_sha256_add_long(struct fb_hash *h, const void *p, size_t n);
+/** Take `n` bytes in; a few of them only wait for the rest of their block. */
+static inline void fb_sha256_add(struct fb_hash *h, const void *p, size_t n)
+{
+    size_t held = h->bytes % sizeof h->block;
+    if (n == 0 || n >= sizeof h->block - held) {
+        fb_sha256_add_long(h, p, n);
+        return;
+    }
+    memcpy(h->block + held, p, n);
+    h->bytes += n;
+}
 void fb_sha256_end(struct fb_hash *h, uint8_t out[FB_SHA256_SIZE]);
 
 void fb_md5(const void *p, size_t n, uint8_t out[FB_MD5_SIZE]);

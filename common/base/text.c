@@ -39,8 +39,6 @@ void fb_text_put(struct fb_text *text, const char *p, size_t n)
     text->p[text->n] = 0;
 }
 
-void fb_text_str(struct fb_text *text, const char *s) { fb_text_put(text, s, strlen(s)); }
-
 void fb_text_hex(struct fb_text *text, uint64_t v, int digits)
 {
     char hex[16];

@@ -34,8 +34,22 @@ struct fb_text fb_text_open(struct fb_arena *arena);
  * the arena; @fails NULL when the text was cut, since then the arena is full. */
 const char *fb_text_close(struct fb_text *text, struct fb_arena *arena);
 
+/** Begin another text behind the NUL of this one, in the rest of its room; the last of them is
+ * closed. @return false when this one was cut or leaves no room */
+static inline bool fb_text_next(struct fb_text *text)
+{
+    if (text->cut || text->cap - text->n < 2)
+        return false;
+    *text = fb_text_over(text->p + text->n + 1, text->cap - text->n - 1);
+    return true;
+}
+
 void fb_text_put(struct fb_text *text, const char *p, size_t n);
-void fb_text_str(struct fb_text *text, const char *s);
+/* Here, so that of a literal nobody has to ask the length. */
+static inline void fb_text_str(struct fb_text *text, const char *s)
+{
+    fb_text_put(text, s, strlen(s));
+}
 static inline void fb_text_char(struct fb_text *text, char c)
 {
     if (text->n + 1 >= text->cap) {

@@ -30,6 +30,15 @@ static size_t test_vectors(void)
     return n;
 }
 
+/* Plain letters are widened eight at a time, the others one by one. */
+static void test_letters(void)
+{
+    check_hash("um:ABCDEFGH", "6d625fdc-602f-8938-68e5-da0e8ad208be");
+    check_hash("um:Eight plain, then \303\211\360\237\230\200 and Eight more",
+               "82d9949a-628a-5b39-228f-4783586890d5");
+    check_hash("um:seven\303\251seven", "5ecd0727-b7af-b0a9-c803-842cb104ef80");
+}
+
 static const struct {
     const char *name;
     uint32_t code, n;
@@ -126,6 +135,7 @@ int main(void)
     check_hash("km:X64_0x7E_man+1ce7", "ceed7a1b-a47b-c452-63c1-012e444d5204");
     test_made();
     test_judged();
+    test_letters();
     size_t n = test_vectors();
     printf("%zu pairs of the corpus\n", n);
     int failed = check_done();

@@ -294,6 +294,10 @@ static void patterns(void)
         const struct fb_pattern *got = fb_pattern_of(words[i], false);
         CHECK("narrow", got != NULL && got->word == words[i]);
         CHECK("wide", fb_pattern_of(twice, true) == got);
+        CHECK("as far above", fb_pattern_of(twice + 0x10000, true) == got);
+        CHECK("as far below", fb_pattern_of(twice - 0x10000, true) == got);
+        CHECK("farther", fb_pattern_of(twice + 0x10001, true) != got);
+        CHECK("another half", fb_pattern_of(twice + (UINT64_C(1) << 32), true) != got);
     }
     CHECK("text, 32-bit", fb_looks_like_text(0x41414141, false));
     CHECK("three bytes", !fb_looks_like_text(0x00414141, false));

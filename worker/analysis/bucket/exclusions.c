@@ -122,28 +122,45 @@ static bool lies_in(const char *module, const char *name, size_t n)
     return module[i] == '*' || (module[i] == 0 && i == n);
 }
 
+/* "module!symbol" or "module" */
+struct place {
+    const char *name;
+    size_t module;      // its length
+    const char *symbol; // NULL: none
+};
+
+static struct place place_of(const char *name)
+{
+    const char *mark = strchr(name, '!');
+    return mark != NULL ? (struct place){name, (size_t)(mark - name), mark + 1}
+                        : (struct place){name, strlen(name), NULL};
+}
+
 static bool holds(const struct exclusion *row, const char *symbol)
 {
     return symbol != NULL ? fb_glob_any(row->symbols, row->n, symbol) : row->bare;
 }
 
 /* Most modules begin with another letter. */
-static bool any_holds(const struct exclusion *rows, size_t n, const char *name)
+static bool any_holds(const struct exclusion *rows, size_t n, const struct place *place)
 {
-    const char *mark = strchr(name, '!'), *symbol = mark != NULL ? mark + 1 : NULL;
-    size_t module = mark != NULL ? (size_t)(mark - name) : strlen(name);
-    char first = fb_lower(*name);
+    char first = fb_lower(*place->name);
     for (size_t i = 0; i < n; i++)
-        if (*rows[i].module == first && lies_in(rows[i].module, name, module) &&
-            holds(&rows[i], symbol))
+        if (*rows[i].module == first && lies_in(rows[i].module, place->name, place->module) &&
+            holds(&rows[i], place->symbol))
             return true;
     return false;
 }
 
-bool fb_msec_excludes(const char *name) { return any_holds(msec, COUNT(msec), name); }
+bool fb_msec_excludes(const char *name)
+{
+    const struct place place = place_of(name);
+    return any_holds(msec, COUNT(msec), &place);
+}
 
 bool fb_hash_excludes(const char *name, const char *symbol)
 {
-    return fb_msec_excludes(name) || any_holds(ours, COUNT(ours), name) ||
+    const struct place place = place_of(name);
+    return any_holds(msec, COUNT(msec), &place) || any_holds(ours, COUNT(ours), &place) ||
            (symbol != NULL && fb_glob_any(any_module, COUNT(any_module), symbol));
 }

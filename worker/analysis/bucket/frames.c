@@ -118,6 +118,8 @@ static struct fb_err classify(const struct fb_dump *dump, struct fb_stack *stack
         f->class = FB_FRAME_LOW;
     else if (f->normal != NULL)
         f->class = class_of(*row);
+    else if (known && f[-1].normal == NULL && f[-1].class != FB_FRAME_LOW)
+        f->class = f[-1].class; // by the module's name, too
     else
         f->class = fb_is_library_name(bare_name(f)) ? FB_FRAME_PREFIX : FB_FRAME_RELEVANT;
     return FB_NO_ERR;
@@ -166,22 +168,30 @@ static void add_frame(const struct fb_frame *f, const struct fb_list_row *row,
 
 /* --- cycles ------------------------------------------------------------------------- */
 
-static uint32_t hash_of(const char *name) // FNV-1a
+/* FNV-1a, but of eight bytes at a time: it stays within this file. */
+static uint64_t hash_of(const char *name)
 {
-    uint32_t h = 2166136261u;
-    for (; *name != 0; name++)
-        h = (h ^ (uint8_t)*name) * 16777619u;
-    return h;
+    const uint64_t prime = UINT64_C(0x100000001B3);
+    size_t n = strlen(name);
+    uint64_t h = n, w = 0;
+    for (; n >= sizeof w; n -= sizeof w, name += sizeof w) {
+        memcpy(&w, name, sizeof w);
+        h = (h ^ w) * prime;
+        h ^= h >> 32; // for the bytes at the top to reach those at the bottom
+    }
+    w = 0;
+    memcpy(&w, name, n);
+    return (h ^ w) * prime;
 }
 
 void fb_name_ids(const char *const *names, size_t n, uint32_t *ids)
 {
-    uint32_t hashes[FB_KEY_FRAMES_MAX] = {0};
+    uint64_t hashes[FB_KEY_FRAMES_MAX];
     for (size_t i = 0; i < n; i++) {
         ids[i] = (uint32_t)i;
+        hashes[i] = names[i] != NULL ? hash_of(names[i]) : 0;
         if (names[i] == NULL)
             continue;
-        hashes[i] = hash_of(names[i]);
         for (size_t k = 0; k < i; k++)
             if (hashes[k] == hashes[i] && names[k] != NULL && strcmp(names[k], names[i]) == 0) {
                 ids[i] = ids[k];
@@ -195,11 +205,11 @@ static bool same_run(const uint32_t *a, const uint32_t *b, size_t n)
     return *a == *b && memcmp(a, b, n * sizeof *a) == 0;
 }
 
-size_t fb_collapse(const uint32_t *ids, size_t n, size_t *kept)
+size_t fb_collapse(const uint32_t *ids, size_t n, size_t most, size_t *kept)
 {
     uint32_t left[FB_KEY_FRAMES_MAX];
     size_t n_kept = 0;
-    for (size_t i = 0; i < n;) {
+    for (size_t i = 0; i < n && n_kept < most;) {
         left[n_kept] = ids[i];
         kept[n_kept++] = i++;
         for (size_t length = 1; length <= FB_CYCLE_MAX && length <= n_kept; length++)
@@ -223,7 +233,8 @@ static void find_cycle(struct fb_key_frames *frames)
     enum { RECURSION_MIN = 3 };
     size_t most = 0;
     for (size_t at = 0; at < frames->n && most <= frames->n / 2; at++) {
-        for (size_t length = 1; length <= FB_CYCLE_MAX && at + length <= frames->n; length++) {
+        size_t room = (frames->n - at) / RECURSION_MIN;
+        for (size_t length = 1; length <= FB_CYCLE_MAX && length <= room; length++) {
             size_t covered = covered_by(frames->id, frames->n, at, length);
             if (covered >= RECURSION_MIN * length && covered > most) {
                 most = covered;

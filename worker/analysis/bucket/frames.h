@@ -33,9 +33,9 @@ struct fb_err fb_key_frames(struct fb_analysis *a, struct fb_arena *arena,
 
 /** Equal numbers for equal names; each NULL has its own. `n` is at most FB_KEY_FRAMES_MAX. */
 void fb_name_ids(const char *const *names, size_t n, uint32_t *ids);
-/** Drop the rounds of each cycle but the first: the indices that stay, in order, into `kept`.
- * @return how many stay */
-size_t fb_collapse(const uint32_t *ids, size_t n, size_t *kept);
+/** Drop the rounds of each cycle but the first: the indices that stay, in order and at most
+ * `most` of them, into `kept`. @return how many */
+size_t fb_collapse(const uint32_t *ids, size_t n, size_t most, size_t *kept);
 
 /** Whether the module is neither the system's nor the program's, nor from
  * the program's folder. */

@@ -42,9 +42,14 @@ static size_t stem_length(const char *name)
     return digits < n && digits > 1 && name[digits - 1] == '-' ? digits - 1 : n;
 }
 
-static void put_module(struct fb_text *out, const char *name)
+/* A module calls itself, mostly: then the frame before has its name already. */
+static void put_module(struct fb_text *out, const struct fb_module *m,
+                       const struct fb_kept_frame *before)
 {
-    fb_text_lower(out, name, stem_length(name));
+    if (before != NULL && before->frame->frame->module == m)
+        fb_text_put(out, before->name, before->module);
+    else
+        fb_text_lower(out, m->name, stem_length(m->name));
 }
 
 static void put_symbol(struct fb_text *out, const char *normal)
@@ -69,10 +74,9 @@ static void put_symbol(struct fb_text *out, const char *normal)
     }
 }
 
-static void put_name(struct fb_text *out, const struct fb_key_frame *f, uint64_t rva,
-                     uint64_t function_rva)
+static void put_function(struct fb_text *out, const struct fb_key_frame *f, uint64_t rva,
+                         uint64_t function_rva)
 {
-    put_module(out, f->frame->module->name);
     fb_text_char(out, '!');
     if (f->symbol) {
         put_symbol(out, f->name);
@@ -91,9 +95,11 @@ static bool is_jit(const struct fb_analysis *a, const struct fb_frame *f)
     return page != NULL && (page->access & FB_PAGE_EXECUTE) != 0;
 }
 
-/* @return false when the arena is full */
+/* The name goes into `text`, of which all frames have a part. `before`: the frame before, NULL:
+ * this is the first. @return false when there is no room */
 static bool name_frame(const struct fb_analysis *a, const struct fb_key_frame *f,
-                       struct fb_arena *arena, struct fb_kept_frame *out)
+                       const struct fb_kept_frame *before, struct fb_text *text,
+                       struct fb_kept_frame *out)
 {
     const struct fb_module *m = f->frame->module;
     *out = (struct fb_kept_frame){.frame = f};
@@ -103,11 +109,15 @@ static bool name_frame(const struct fb_analysis *a, const struct fb_key_frame *f
     }
     uint64_t rva = f->frame->lookup - m->base;
     fb_addr start = f->frame->function_at;
-    struct fb_text text = fb_text_open(arena);
-    put_name(&text, f, rva, start > m->base && start <= f->frame->lookup ? start - m->base : 0);
-    out->name = fb_text_close(&text, arena);
-    if (out->name == NULL)
+    uint64_t function_rva = start > m->base && start <= f->frame->lookup ? start - m->base : 0;
+    out->name = text->p;
+    put_module(text, m, before);
+    out->module = text->n;
+    put_function(text, f, rva, function_rva);
+    if (!fb_text_next(text))
         return false;
+    if (!f->symbol && function_rva == 0)
+        out->digits = out->name + out->module + strlen("!+");
     if (!f->symbol)
         out->offset = rva;
     else if (!f->inlined)
@@ -122,15 +132,18 @@ static bool name_frame(const struct fb_analysis *a, const struct fb_key_frame *f
 static bool keep_frames(const struct fb_analysis *a, const struct fb_key_frames *frames,
                         struct fb_arena *arena, struct fb_kept_frames *out)
 {
-    struct fb_kept_frame *v = FB_NEW(arena, struct fb_kept_frame, frames->n);
+    struct fb_kept_frame *v = FB_RAW(arena, struct fb_kept_frame, frames->n);
     size_t n = 0;
     if (v == NULL)
         return false;
+    struct fb_text text = fb_text_open(arena);
     for (size_t i = 0; i < frames->n; i++) {
-        if (!name_frame(a, &frames->v[i], arena, &v[i]))
+        if (!name_frame(a, &frames->v[i], i > 0 ? &v[i - 1] : NULL, &text, &v[i]))
             return false;
         n += !v[i].excluded;
     }
+    if (fb_text_close(&text, arena) == NULL)
+        return false;
     size_t kept = 0;
     for (size_t i = 0; i < frames->n; i++)
         if (n == 0 || !v[i].excluded)
@@ -153,20 +166,30 @@ static void hash_major(struct fb_kept_frames frames, char out[17])
     static const char tag[] = "fbh1-major"; // its NUL goes in, too
     const char *names[FB_KEY_FRAMES_MAX];
     uint32_t ids[FB_KEY_FRAMES_MAX];
-    size_t kept[FB_KEY_FRAMES_MAX], n = 0;
+    size_t kept[MAJOR_FRAMES], n = 0;
     for (size_t i = 0; i < frames.n; i++)
         if (frames.v[i].name != NULL)
             names[n++] = frames.v[i].name;
     fb_name_ids(names, n, ids);
-    n = fb_collapse(ids, n, kept);
+    n = fb_collapse(ids, n, MAJOR_FRAMES, kept);
     struct fb_hash hash;
     fb_sha256_start(&hash);
     fb_sha256_add(&hash, tag, sizeof tag);
-    for (size_t i = 0; i < n && i < MAJOR_FRAMES; i++) {
+    for (size_t i = 0; i < n; i++) {
         add(&hash, names[kept[i]]);
-        add(&hash, "\n");
+        fb_sha256_add(&hash, "\n", 1);
     }
     finish(&hash, out);
+}
+
+static void add_offset(struct fb_hash *hash, const struct fb_kept_frame *f)
+{
+    char buffer[17];
+    struct fb_text digits = fb_text_over(buffer, sizeof buffer);
+    if (f->digits == NULL)
+        fb_text_hex(&digits, f->offset, 1);
+    fb_sha256_add(hash, "+0x", 3);
+    add(hash, f->digits != NULL ? f->digits : digits.p);
 }
 
 static void hash_minor(struct fb_kept_frames frames, char out[17])
@@ -177,15 +200,10 @@ static void hash_minor(struct fb_kept_frames frames, char out[17])
     fb_sha256_add(&hash, tag, sizeof tag);
     for (size_t i = 0; i < frames.n && i < MINOR_FRAMES; i++) {
         const struct fb_kept_frame *f = &frames.v[i];
-        char buffer[24] = "";
-        struct fb_text offset = fb_text_over(buffer, sizeof buffer);
-        if (f->frame->frame->module != NULL) {
-            fb_text_str(&offset, "+0x");
-            fb_text_hex(&offset, f->offset, 1);
-        }
-        fb_text_char(&offset, '\n');
         add(&hash, f->name != NULL ? f->name : "?");
-        add(&hash, buffer);
+        if (f->frame->frame->module != NULL)
+            add_offset(&hash, f);
+        fb_sha256_add(&hash, "\n", 1);
     }
     finish(&hash, out);
 }

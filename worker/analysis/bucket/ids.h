@@ -34,8 +34,10 @@ bool fb_hash_excludes(const char *name, const char *symbol);
 /* A frame as the stable hash names it. */
 struct fb_kept_frame {
     const struct fb_key_frame *frame;
-    const char *name; // "module!symbol", lower case; NULL: in no module
-    uint64_t offset;  // in the function; in the module without symbols
+    const char *name;   // "module!symbol", lower case; NULL: in no module
+    size_t module;      // the bytes of `name` before the "!"
+    uint64_t offset;    // in the function; in the module without symbols
+    const char *digits; // of the offset, where `name` ends in them; NULL: elsewhere
     bool excluded;
 };
 struct fb_kept_frames {

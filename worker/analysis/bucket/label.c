@@ -18,9 +18,9 @@ enum { EXECUTE = 8, STACK_HASH_FRAMES = 8 };
 
 /* --- ids ---------------------------------------------------------------------------- */
 
-static void put_lower(struct fb_text *text, const char *s)
+static void put_part(struct fb_text *text, const char *s)
 {
-    fb_text_lower(text, s, strlen(s));
+    fb_text_str(text, s);
     fb_text_char(text, '/');
 }
 
@@ -28,9 +28,10 @@ struct fb_err fb_label_ids(const char *event_type, const char *const *parameters
                            struct fb_arena *arena, char id[33], uint64_t *legacy)
 {
     struct fb_text label = fb_text_open(arena);
-    put_lower(&label, event_type);
+    put_part(&label, event_type);
     for (size_t i = 0; i < n; i++)
-        put_lower(&label, parameters[i]);
+        put_part(&label, parameters[i]);
+    fb_lower_all(label.p, label.n);
     size_t length = label.n;
     const char *text = fb_text_close(&label, arena);
     if (text == NULL)

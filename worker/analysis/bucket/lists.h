@@ -55,6 +55,8 @@ bool fb_glob_any(const char *const *patterns, size_t n, const char *name);
 
 /** Whether a module belongs to the operating system or to a compiler's runtime. */
 bool fb_is_system_module(const struct fb_module *module, enum fb_os os);
+/** The patterns on its name, for tests: by first letter, a lower-case one. */
+const char *const *fb_system_names(enum fb_os os, size_t *n);
 /** Whether a module is a Windows kernel itself: it, its hardware layer, its debugger's link. */
 bool fb_is_kernel_module(const struct fb_module *module);
 /** Whether a name (without symbols) is that of a shared library: "*.dll", "*.so*" ...

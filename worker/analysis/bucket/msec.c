@@ -46,19 +46,26 @@ static size_t stem_length(const char *module)
     return dot != NULL && dot != module ? (size_t)(dot - module) : strlen(module);
 }
 
-/* Into `out`, of SYMBOL_MAX + 1 bytes. */
-static void put_name(const struct fb_frame *f, char *out)
+/* Into `out`, of SYMBOL_MAX + 1 bytes. @return its length */
+static size_t put_name(const struct fb_frame *f, char *out)
 {
     struct fb_text text = fb_text_over(out, SYMBOL_MAX + 1);
     if (f->module == NULL || f->module->name == NULL) {
         fb_text_str(&text, "Unknown");
-        return;
+        return text.n;
     }
     fb_text_put(&text, f->module->name, stem_length(f->module->name));
     if (f->function != NULL) {
         fb_text_char(&text, '!');
         fb_text_put(&text, f->function, symbol_length(f->function));
     }
+    return text.n;
+}
+
+/* Without symbols a module is all that there is to name. */
+static bool same_name(const struct fb_frame *a, const struct fb_frame *b)
+{
+    return a->module == b->module && a->function == b->function;
 }
 
 static uint64_t displacement(const struct fb_frame *f)
@@ -80,53 +87,51 @@ static void add_displacement(struct fb_hash *hash, const struct fb_frame *f)
     fb_sha256_add(hash, text.p, text.n);
 }
 
-/* The major hash and, unless NULL, the minor one. */
-static void hash(const struct fb_stack *stack, uint32_t *major, uint32_t *minor)
+/* The major hash and, when it is wanted, the minor one. @return the frame to blame: the first
+ * in a module that is not excluded, else the last one looked at */
+static size_t hash(const struct fb_stack *stack, struct fb_keys *keys)
 {
-    size_t most = minor != NULL ? FRAMES_MAX : MAJOR_FRAMES;
+    size_t n = stack->n < FRAMES_MAX ? stack->n : FRAMES_MAX, blamed = SIZE_MAX;
+    bool minor = keys->has_msec_minor;
     struct fb_hash names, frames;
     fb_sha256_start(&names);
     fb_sha256_start(&frames);
-    for (size_t i = 0; i < stack->n && i < most; i++) {
-        char name[SYMBOL_MAX + 1];
-        put_name(&stack->v[i], name);
-        if (fb_msec_excludes(name))
-            continue;
-        if (i < MAJOR_FRAMES)
-            fb_sha256_add(&names, name, strlen(name));
-        if (minor == NULL)
-            continue;
-        fb_sha256_add(&frames, name, strlen(name));
-        add_displacement(&frames, &stack->v[i]);
-    }
-    *major = fb_msec_fold(&names);
-    if (minor != NULL)
-        *minor = fb_msec_fold(&frames);
-}
-
-static size_t blamed(const struct fb_stack *stack)
-{
     char name[SYMBOL_MAX + 1];
-    size_t i = 0;
-    for (; i + 1 < stack->n && i + 1 < FRAMES_MAX; i++) {
-        put_name(&stack->v[i], name);
-        if (stack->v[i].module != NULL && !fb_msec_excludes(name))
-            break;
+    size_t length = 0;
+    bool excluded = false;
+    for (size_t i = 0; i < n && (i < MAJOR_FRAMES || minor || blamed == SIZE_MAX); i++) {
+        const struct fb_frame *f = &stack->v[i];
+        if (i == 0 || !same_name(f, f - 1)) {
+            length = put_name(f, name);
+            excluded = fb_msec_excludes(name);
+        }
+        if (excluded)
+            continue;
+        if (blamed == SIZE_MAX && f->module != NULL)
+            blamed = i;
+        if (i < MAJOR_FRAMES)
+            fb_sha256_add(&names, name, length);
+        if (minor) {
+            fb_sha256_add(&frames, name, length);
+            add_displacement(&frames, f);
+        }
     }
-    return i;
+    keys->msec_major = fb_msec_fold(&names);
+    if (minor)
+        keys->msec_minor = fb_msec_fold(&frames);
+    return blamed != SIZE_MAX ? blamed : n - 1;
 }
 
 static void put_place(struct fb_text *title, const struct fb_frame *f)
 {
     char name[SYMBOL_MAX + 1];
-    put_name(f, name);
-    fb_text_str(title, name);
+    fb_text_put(title, name, put_name(f, name));
     fb_text_str(title, "+0x");
     fb_text_hex(title, displacement(f), 16);
 }
 
 static const char *make_title(const struct fb_analysis *a, const struct fb_stack *stack,
-                              struct fb_arena *arena)
+                              size_t blamed, struct fb_arena *arena)
 {
     static const char *const prefixes[] = {[FB_CLASS_PROBABLY_EXPLOITABLE] =
                                                "Probably Exploitable - ",
@@ -137,12 +142,11 @@ static const char *make_title(const struct fb_analysis *a, const struct fb_stack
         fb_text_str(&title, prefixes[verdict->class]);
     fb_text_str(&title, verdict->description != NULL ? verdict->description : "Unknown");
     if (stack->n != 0) {
-        size_t i = blamed(stack);
         fb_text_str(&title, " starting at ");
         put_place(&title, &stack->v[0]);
-        if (i != 0) {
+        if (blamed != 0) {
             fb_text_str(&title, " called from ");
-            put_place(&title, &stack->v[i]);
+            put_place(&title, &stack->v[blamed]);
         }
     }
     fb_text_str(&title, " (Hash=0x");
@@ -159,7 +163,7 @@ struct fb_err fb_make_msec(struct fb_analysis *a, struct fb_arena *arena)
 {
     const struct fb_stack *stack = fb_crashing_stack(a);
     a->keys.has_msec_minor = a->dump.system.arch == FB_X86;
-    hash(stack, &a->keys.msec_major, a->keys.has_msec_minor ? &a->keys.msec_minor : NULL);
-    a->keys.msec_title = make_title(a, stack, arena);
+    size_t blamed = hash(stack, &a->keys);
+    a->keys.msec_title = make_title(a, stack, blamed, arena);
     return a->keys.msec_title != NULL ? FB_NO_ERR : FB_FAIL(LIMIT, "no room for the title", 0);
 }

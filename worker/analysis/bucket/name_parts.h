@@ -20,13 +20,26 @@ static inline bool fb_same_lower(const char *s, const char *lower)
     return *s == *lower;
 }
 
+/** The letters of `n` bytes in lower case. */
+static inline void fb_lower_all(char *p, size_t n)
+{
+    typedef uint8_t eight_bytes __attribute__((vector_size(8)));
+    size_t i = 0;
+    for (eight_bytes v; n - i >= sizeof v; i += sizeof v) {
+        memcpy(&v, p + i, sizeof v);
+        v |= (eight_bytes)((v >= 'A') & (v <= 'Z')) & ('a' - 'A');
+        memcpy(p + i, &v, sizeof v);
+    }
+    for (; i < n; i++)
+        p[i] = fb_lower(p[i]);
+}
+
 /** Append `n` bytes, their letters in lower case. */
 static inline void fb_text_lower(struct fb_text *text, const char *p, size_t n)
 {
-    size_t i = text->n;
+    size_t start = text->n;
     fb_text_put(text, p, n);
-    for (; i < text->n; i++)
-        text->p[i] = fb_lower(text->p[i]);
+    fb_lower_all(text->p + start, text->n - start);
 }
 
 /** Undo Rust's legacy mangling. @return false when it is not a name of this kind; `out` then

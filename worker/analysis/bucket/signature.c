@@ -335,10 +335,9 @@ static bool has_symbol(const struct choice *chosen)
 static void add_frames(struct parts *parts, const struct fb_key_frames *frames,
                        enum fb_kind kind, bool *unsymbolicated)
 {
-    size_t kept[FB_KEY_FRAMES_MAX];
+    size_t kept[FRAMES_MAX];
     struct fb_key_frame v[FRAMES_MAX];
-    size_t n = fb_collapse(frames->id, frames->n, kept);
-    n = n < FRAMES_MAX ? n : FRAMES_MAX;
+    size_t n = fb_collapse(frames->id, frames->n, FRAMES_MAX, kept);
     for (size_t i = 0; i < n; i++)
         v[i] = frames->v[kept[i]];
     if (kind == FB_KIND_STACK_OVERFLOW && add_cycle(parts, frames))
@@ -380,8 +379,10 @@ static const char *make_text(const struct parts *parts)
             continue;
         if (text.n != 0)
             fb_text_str(&text, " | ");
-        for (const char *p = parts->v[i].text; *p != 0; p++)
-            fb_text_char(&text, *p >= ' ' && *p <= '~' ? *p : '?');
+        size_t start = text.n;
+        fb_text_str(&text, parts->v[i].text);
+        for (char *p = text.p + start; *p != 0; p++)
+            *p = *p >= ' ' && *p <= '~' ? *p : '?';
     }
     fb_text_shorten(&text, TEXT_MAX);
     return fb_arena_text(parts->arena, text.p, text.n);

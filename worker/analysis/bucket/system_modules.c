@@ -7,7 +7,8 @@
 #include "bucket/lists.h"
 #include "bucket/name_parts.h"
 
-/* Patterns on the base name, without regard to case. */
+/* Patterns on the base name, without regard to case; by first letter, and none begins with a
+ * wildcard: those of one letter are found by bisection. */
 static const char *const windows_names[] = {
     "advapi32.dll", "api-ms-win-*",      "apphelp.dll",    "bcrypt*.dll",    "clr.dll",
     "clrjit.dll",   "combase.dll",       "comctl32.dll",   "comdlg32.dll",   "concrt1*.dll",
@@ -28,15 +29,15 @@ static const char *const kernel_names[] = {
     "kdnet.dll", "kdusb.dll",   "ntkrnl*.exe",  "ntkrpamp.exe", "ntoskrnl.exe",
 };
 static const char *const unix_names[] = {
-    "ld-*.so*",        "ld-linux*.so*", "libc++*.so*",   "libc-*.so",      "libc.so*",
-    "libdl-*.so",      "libdl.so*",     "libgcc_s*.so*", "libm-*.so",      "libm.so*",
-    "libpthread*.so*", "librt-*.so",    "librt.so*",     "libstdc++*.so*", "linux-gate.so*",
-    "linux-vdso.so*",  "[vdso]",        "ld-musl-*",     "libart.so",      "liblog.so",
-    "libutils.so",     "linker",        "linker64",      "app_process*",
+    "[vdso]",         "app_process*",   "ld-*.so*",        "ld-linux*.so*", "libc++*.so*",
+    "libc-*.so",      "libc.so*",       "libdl-*.so",      "libdl.so*",     "libgcc_s*.so*",
+    "libm-*.so",      "libm.so*",       "libpthread*.so*", "librt-*.so",    "librt.so*",
+    "libstdc++*.so*", "linux-gate.so*", "linux-vdso.so*",  "ld-musl-*",     "libart.so",
+    "liblog.so",      "libutils.so",    "linker",          "linker64",
 };
 static const char *const mac_names[] = {
-    "libSystem*.dylib", "libsystem_*.dylib", "libc++*.dylib", "libobjc*.dylib", "dyld*",
-    "libdyld.dylib",    "libdispatch.dylib",
+    "dyld*",          "libSystem*.dylib", "libsystem_*.dylib", "libc++*.dylib",
+    "libobjc*.dylib", "libdyld.dylib",    "libdispatch.dylib",
 };
 
 /* Patterns on the whole path. */
@@ -60,23 +61,55 @@ static const struct {
     {FB_IOS,     LIST(mac_names),     LIST(mac_paths)    },
 };
 
-static bool any_matches(const char *const *patterns, size_t n, const char *text)
+/* The first pattern that begins with `letter` or one behind it. */
+static size_t first_from(const char *const *patterns, size_t n, char letter)
 {
-    return text != NULL && fb_glob_any(patterns, n, text);
+    size_t low = 0;
+    while (low < n) {
+        size_t middle = low + (n - low) / 2;
+        if (*patterns[middle] < letter)
+            low = middle + 1;
+        else
+            n = middle;
+    }
+    return low;
+}
+
+static bool any_name(const char *const *patterns, size_t n, const char *name)
+{
+    if (name == NULL)
+        return false;
+    char letter = fb_lower(*name);
+    for (size_t i = first_from(patterns, n, letter); i < n && *patterns[i] == letter; i++)
+        if (fb_glob(patterns[i], name, true))
+            return true;
+    return false;
 }
 
 bool fb_is_system_module(const struct fb_module *module, enum fb_os os)
 {
     for (size_t i = 0; i < sizeof systems / sizeof *systems; i++)
         if (systems[i].os == os)
-            return any_matches(systems[i].names, systems[i].n_names, module->name) ||
-                   any_matches(systems[i].paths, systems[i].n_paths, module->path);
+            return any_name(systems[i].names, systems[i].n_names, module->name) ||
+                   (module->path != NULL &&
+                    fb_glob_any(systems[i].paths, systems[i].n_paths, module->path));
     return false;
+}
+
+const char *const *fb_system_names(enum fb_os os, size_t *n)
+{
+    *n = 0;
+    for (size_t i = 0; i < sizeof systems / sizeof *systems; i++)
+        if (systems[i].os == os) {
+            *n = systems[i].n_names;
+            return systems[i].names;
+        }
+    return NULL;
 }
 
 bool fb_is_kernel_module(const struct fb_module *module)
 {
-    return any_matches(kernel_names, sizeof kernel_names / sizeof *kernel_names, module->name);
+    return any_name(kernel_names, sizeof kernel_names / sizeof *kernel_names, module->name);
 }
 
 bool fb_is_library_name(const char *name)
