@@ -203,7 +203,7 @@ struct fb_err fb_md_maps(struct fb_md *m, struct fb_md_stream s)
         if (line.n == 0)
             continue;
         if (parse_line(m, line, &page))
-            fb_md_add_page(m, page, line.off);
+            fb_md_add_page(m, &page, line.off);
         else
             fb_note(m->notes, FB_NOTE_BAD_ITEM, "a line of the maps cannot be read", line.off);
     }

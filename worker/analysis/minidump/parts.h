@@ -132,7 +132,7 @@ static inline bool fb_md_is_32bit(const struct fb_md *m)
 /** An address as recorded. 32-bit writers may have extended its sign. */
 static inline fb_addr fb_md_address(const struct fb_md *m, uint64_t a)
 {
-    return fb_md_is_32bit(m) && a >> 31 == 0x1FFFFFFFF ? a & 0xFFFFFFFF : a;
+    return a >> 31 == 0x1FFFFFFFF && fb_md_is_32bit(m) ? a & 0xFFFFFFFF : a;
 }
 /** Whether the directory has a stream of that type, readable or not. */
 bool fb_md_has(const struct fb_dump *dump, enum fb_md_type type);
@@ -217,7 +217,7 @@ void fb_md_add_modules(struct fb_md *m, const struct fb_module *more, size_t n);
 void fb_md_identify(struct fb_md *m, struct fb_md_location codeview, struct fb_md_location misc,
                     struct fb_module *module);
 /** One more range of pages, for which there is room; and all of them in order. */
-void fb_md_add_page(struct fb_md *m, struct fb_page page, uint64_t at);
+void fb_md_add_page(struct fb_md *m, const struct fb_page *page, uint64_t at);
 void fb_md_sort_pages(struct fb_md *m);
 /** Put all regions in order: both lists and the thread stacks. */
 void fb_md_memory(struct fb_md *m);
