@@ -109,7 +109,7 @@ struct fb_md {
     bool requesting_known;
     uint32_t requesting;         // thread id, Breakpad
     struct fb_span xstate_table; // MiscInfo's: {offset, size} of each XSAVE feature
-    uint64_t types;              // a bit for each that is in the directory, some share one
+    uint16_t first[64], *next;   // rows of the directory, from 1 on, chained by type: see file.c
 };
 
 /** `n` zeroed elements; NULL, and `full` set, when the arena has no room. */
@@ -135,7 +135,7 @@ static inline fb_addr fb_md_address(const struct fb_md *m, uint64_t a)
     return a >> 31 == 0x1FFFFFFFF && fb_md_is_32bit(m) ? a & 0xFFFFFFFF : a;
 }
 /** Whether the directory has a stream of that type, readable or not. */
-bool fb_md_has(const struct fb_dump *dump, enum fb_md_type type);
+bool fb_md_has(const struct fb_md *m, enum fb_md_type type);
 
 /* --- strings.c: all texts are valid UTF-8 in the arena, and end before a NUL -------- */
 
