@@ -109,7 +109,7 @@ struct fb_md {
     bool requesting_known;
     uint32_t requesting;         // thread id, Breakpad
     struct fb_span xstate_table; // MiscInfo's: {offset, size} of each XSAVE feature
-    uint16_t first[64], *next;   // rows of the directory, from 1 on, chained by type: see file.c
+    uint16_t first[64], *next; // rows of the directory, from 1 on, chained by type: see file.c
 };
 
 /** `n` zeroed elements; NULL, and `full` set, when the arena has no room. */
