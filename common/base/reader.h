@@ -68,6 +68,18 @@ static inline uint64_t fb_span_again(struct fb_span in, uint64_t at, size_t word
     return 0;
 }
 
+/** The unsigned number of `n` <= 8 bytes at `at` of a record of fixed layout; 0 where the
+ * record does not reach that far. Little-endian, unless `big`. */
+static inline uint64_t fb_field(struct fb_span record, size_t at, size_t n, bool big)
+{
+    uint64_t v = 0;
+    if (at > record.n || record.n - at < n)
+        return 0;
+    memcpy(&v, record.p + at, n);
+    v = le64toh(v);
+    return big ? bswap_64(v) >> (64 - 8 * n) : v;
+}
+
 static inline struct fb_span fb_read_bytes(struct fb_reader *r, size_t n)
 {
     struct fb_span got = fb_failed(r->err) ? (struct fb_span){0} : fb_span_sub(r->in, r->at, n);
@@ -77,22 +89,13 @@ static inline struct fb_span fb_read_bytes(struct fb_reader *r, size_t n)
     return got;
 }
 
-/** An unsigned number of `n` <= 8 bytes at `p`, which are known to be there. */
-static inline uint64_t fb_number_at(const uint8_t *p, size_t n, bool big)
-{
-    uint64_t v = 0;
-    memcpy(&v, p, n);
-    v = le64toh(v);
-    return big ? bswap_64(v) >> (64 - 8 * n) : v;
-}
-
 static inline void fb_read_skip(struct fb_reader *r, size_t n) { (void)fb_read_bytes(r, n); }
 
 /** An unsigned number of `n` <= 8 bytes: little-endian, unless the reader is `big`. */
 static inline uint64_t fb_read_le(struct fb_reader *r, size_t n)
 {
     struct fb_span got = fb_read_bytes(r, n);
-    return got.n != 0 ? fb_number_at(got.p, n, r->big) : 0;
+    return got.n != 0 ? fb_field(got, 0, n, r->big) : 0;
 }
 static inline uint8_t fb_read_u8(struct fb_reader *r) { return (uint8_t)fb_read_le(r, 1); }
 static inline uint16_t fb_read_u16(struct fb_reader *r) { return (uint16_t)fb_read_le(r, 2); }

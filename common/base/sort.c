@@ -159,7 +159,8 @@ static uint8_t *merge_pairs(uint8_t *v, size_t bytes, size_t size, order_fn *ord
 
 void *fb_sort_numbered(void *v, size_t n, size_t size, order_fn *order, void *room)
 {
-    struct runs runs = {.n = 0};
+    struct runs runs;
+    runs.n = 0;
     if (n == 0)
         return v;
     if (!find_runs(v, n, size, order, &runs))

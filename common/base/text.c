@@ -125,15 +125,24 @@ static size_t utf8_length(const uint8_t *p, size_t n)
 /* Bytes of a word, with the lowest and with the highest bit of each set. */
 static const uint64_t LOWS = 0x0101010101010101, HIGHS = 0x8080808080808080;
 
+/* Eight bytes from `from` on to `to`. @return how many of them are plain, of 1 to 0x7F */
+static inline size_t copy_eight(const uint8_t *from, char *to)
+{
+    uint64_t w;
+    memcpy(&w, from, sizeof w);
+    memcpy(to, &w, sizeof w);
+    w = le64toh(w);
+    uint64_t odd = (w | (w - LOWS)) & HIGHS; // exact up to the first one that is
+    return odd == 0 ? sizeof w : (size_t)__builtin_ctzll(odd) / 8;
+}
+
 size_t fb_text_plain(struct fb_span bytes, char *out)
 {
     size_t n = 0;
-    for (uint64_t w; bytes.n - n >= sizeof w; n += sizeof w) { // eight at a time
-        memcpy(&w, bytes.p + n, sizeof w);
-        if (((w | (w - LOWS)) & HIGHS) != 0) // one of them is NUL, or has its high bit
-            break;
-        memcpy(out + n, &w, sizeof w);
-    }
+    if (bytes.n >= 8) // the last eight overlap those before
+        for (size_t got, last = bytes.n - 8;; n = n + 8 < last ? n + 8 : last)
+            if ((got = copy_eight(bytes.p + n, out + n)) < 8 || n == last)
+                return n + got;
     for (; n < bytes.n && bytes.p[n] != 0 && bytes.p[n] < 0x80; n++)
         out[n] = (char)bytes.p[n];
     return n;
@@ -162,27 +171,30 @@ void fb_text_utf8(struct fb_text *text, struct fb_span bytes)
     text->p[text->n] = 0;
 }
 
-/* Eight units of UTF-16 that stand in the host's byte order: their low halves become letters.
- * @return whether all are plain, of 1 to 0x7F */
-static bool narrow_eight(const uint8_t *p, char *out)
+/* Eight little-endian units of UTF-16: their low halves become letters. @return how many are
+ * plain, of 1 to 0x7F */
+static inline size_t narrow_eight(const uint8_t *from, char *to)
 {
     typedef uint16_t eight_units __attribute__((vector_size(16)));
     typedef uint8_t eight_bytes __attribute__((vector_size(8)));
     typedef uint64_t two_words __attribute__((vector_size(16)));
     eight_units units;
-    memcpy(&units, p, sizeof units);
+    memcpy(&units, from, sizeof units);
     eight_bytes letters = __builtin_convertvector(units, eight_bytes);
-    memcpy(out, &letters, sizeof letters);
+    memcpy(to, &letters, sizeof letters);
     two_words odd = (two_words)(units - 1 > 0x7E); // all bits of each unit that is
-    return (odd[0] | odd[1]) == 0;
+    if ((odd[0] | odd[1]) == 0)
+        return 8;
+    return (size_t)(odd[0] != 0 ? __builtin_ctzll(odd[0]) : 64 + __builtin_ctzll(odd[1])) / 16;
 }
 
 size_t fb_text_plain16(struct fb_span bytes, bool big, char *out)
 {
     size_t n = 0, units = bytes.n / 2;
-    if (big == (__BYTE_ORDER__ == __ORDER_BIG_ENDIAN__))
-        while (units - n >= 8 && narrow_eight(bytes.p + 2 * n, out + n))
-            n += 8;
+    if (units >= 8 && !big && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+        for (size_t got, last = units - 8;; n = n + 8 < last ? n + 8 : last)
+            if ((got = narrow_eight(bytes.p + 2 * n, out + n)) < 8 || n == last)
+                return n + got;
     for (; n < units; n++) {
         uint8_t low = bytes.p[2 * n + big], high = bytes.p[2 * n + !big];
         if (high != 0 || low == 0 || low >= 0x80)

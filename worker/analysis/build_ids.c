@@ -130,26 +130,32 @@ static void read_lepb(struct fb_reader *r, struct fb_codeview *out)
     out->build.id = all_zero(id) ? (struct fb_span){0} : id;
 }
 
-static const struct {
-    uint32_t signature;
-    enum fb_codeview_kind kind;
-    void (*read)(struct fb_reader *r, struct fb_codeview *out);
-} records[] = {
-    {RSDS, FB_CODEVIEW_PDB70, read_rsds},
-    {NB10, FB_CODEVIEW_PDB20, read_nb10},
-    {LEPB, FB_CODEVIEW_ELF,   read_lepb},
-};
+/* Behind the signature. */
+static void read_record(struct fb_reader *r, uint32_t signature, struct fb_codeview *out)
+{
+    switch (signature) {
+    case RSDS:
+        out->build.kind = FB_CODEVIEW_PDB70;
+        read_rsds(r, out);
+        break;
+    case NB10:
+        out->build.kind = FB_CODEVIEW_PDB20;
+        read_nb10(r, out);
+        break;
+    case LEPB:
+        out->build.kind = FB_CODEVIEW_ELF;
+        read_lepb(r, out);
+        break;
+    default:
+        break;
+    }
+}
 
 struct fb_err fb_codeview_read(struct fb_span record, bool big, struct fb_codeview *out)
 {
     struct fb_reader r = {.in = record, .big = big};
     struct fb_codeview got = {.build.big = big};
-    uint32_t signature = fb_read_u32(&r);
-    for (size_t i = 0; i < sizeof records / sizeof *records; i++)
-        if (signature == records[i].signature) {
-            got.build.kind = records[i].kind;
-            records[i].read(&r, &got);
-        }
+    read_record(&r, fb_read_u32(&r), &got);
     if (fb_failed(r.err))
         return r.err;
     got.name = fb_span_clip(record, r.at, UINT64_MAX);

@@ -27,7 +27,7 @@ static void take_record(struct fb_md *m, const struct fb_codeview *record,
     if (record->build.kind == FB_CODEVIEW_ELF)
         module->debug_file = module->name; // an ELF image is its own debug file
     else
-        module->debug_file = fb_md_text8(m, record->name, FB_MD_RECORD_MAX);
+        module->debug_file = fb_last_component(fb_md_text8(m, record->name, FB_MD_RECORD_MAX));
 }
 
 static void read_codeview(struct fb_md *m, struct fb_span bytes, struct fb_module *module)
@@ -52,7 +52,8 @@ static void read_misc(struct fb_md *m, struct fb_span record, struct fb_module *
     if (fb_failed(r.err) || type != MISC_EXE_NAME)
         return;
     struct fb_span name = fb_read_bytes(&r, r.in.n - r.at);
-    module->debug_file = wide ? fb_md_text16(m, name) : fb_md_text8(m, name, FB_MD_RECORD_MAX);
+    module->debug_file = fb_last_component(wide ? fb_md_text16(m, name)
+                                                : fb_md_text8(m, name, FB_MD_RECORD_MAX));
 }
 
 static struct fb_span record_at(struct fb_md *m, struct fb_md_location at)
@@ -71,7 +72,6 @@ void fb_md_identify(struct fb_md *m, struct fb_md_location codeview, struct fb_m
     read_codeview(m, record_at(m, codeview), module);
     if (module->debug_file == NULL || *module->debug_file == 0)
         read_misc(m, record_at(m, misc), module);
-    module->debug_file = fb_last_component(module->debug_file);
     if (module->debug_file != NULL && *module->debug_file == 0)
         module->debug_file = NULL;
     if (m->dump->system.os == FB_WINDOWS)

@@ -38,7 +38,7 @@ static bool has_library_version(const struct fb_md *m)
 const char *fb_md_writer(const struct fb_md *m)
 {
     for (size_t i = 0; i < sizeof writers / sizeof *writers; i++)
-        if (fb_md_has(m->dump, writers[i].type))
+        if (fb_md_has(m, writers[i].type))
             return writers[i].writer;
     return m->dump->system.os == FB_WINDOWS && has_library_version(m) ? "dbghelp" : "unknown";
 }
@@ -84,7 +84,7 @@ static double threads(const struct fb_md *m)
 }
 static double exception(const struct fb_md *m)
 {
-    return fb_md_has(m->dump, FB_MD_EXCEPTION) ? m->dump->exception.present : NOT_ASKED;
+    return fb_md_has(m, FB_MD_EXCEPTION) ? m->dump->exception.present : NOT_ASKED;
 }
 static const struct fb_thread *crashing(const struct fb_md *m)
 {
@@ -94,7 +94,7 @@ static const struct fb_thread *crashing(const struct fb_md *m)
 static double registers(const struct fb_md *m)
 {
     const struct fb_thread *thread = crashing(m);
-    if (thread == NULL && !fb_md_has(m->dump, FB_MD_EXCEPTION))
+    if (thread == NULL && !fb_md_has(m, FB_MD_EXCEPTION))
         return NOT_ASKED;
     return thread != NULL && thread->regs.valid != 0;
 }
@@ -115,9 +115,8 @@ static double code(const struct fb_md *m)
 static double protections(const struct fb_md *m)
 {
     bool promised = (m->dump->flags & FULL_MEMORY_INFO) != 0 ||
-                    fb_md_has(m->dump, FB_MD_MEMORY_INFO_LIST) ||
-                    fb_md_has(m->dump, FB_MD_LINUX_MAPS) ||
-                    fb_md_has(m->dump, FB_MD_LINUX_CPUINFO);
+                    fb_md_has(m, FB_MD_MEMORY_INFO_LIST) || fb_md_has(m, FB_MD_LINUX_MAPS) ||
+                    fb_md_has(m, FB_MD_LINUX_CPUINFO);
     return promised ? m->dump->pages.n != 0 : NOT_ASKED;
 }
 

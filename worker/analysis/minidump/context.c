@@ -88,15 +88,15 @@ static const struct format {
 };
 
 struct reading {
-    struct fb_reader r;
+    struct fb_span context; // as long as its format says, or longer
+    bool big;
     uint32_t groups;
     struct fb_regs *out;
 };
 
-static uint64_t number_at(struct reading *c, size_t at, size_t size)
+static uint64_t number_at(const struct reading *c, size_t at, size_t size)
 {
-    c->r.at = at;
-    return fb_read_le(&c->r, size);
+    return fb_field(c->context, at, size, c->big);
 }
 
 static void read_places(struct reading *c, const struct place *v, size_t n, size_t size)
@@ -166,17 +166,15 @@ static void read_layout(struct reading *c, enum layout layout)
 
 static uint32_t flags_at(struct fb_span context, bool big, size_t at)
 {
-    struct fb_reader r = {.in = context, .at = at, .big = big};
-    return at <= context.n ? fb_read_u32(&r) : 0;
+    return (uint32_t)fb_field(context, at, 4, big);
 }
 
-/* Whether a context of `arch` can have this format; flags of 0 say nothing against any. */
-static bool fits(const struct format *format, enum fb_arch arch, struct fb_span context,
-                 uint32_t flags)
+/* Whether these flags of a context of `arch` allow the format; 0 says nothing against any. */
+static bool fits(const struct format *format, enum fb_arch arch, uint32_t flags)
 {
     /* A 64-bit writer's dump of a 32-bit process may say x86 and hold AMD64 contexts. */
     bool wow64 = arch == FB_X86 && format->arch == FB_AMD64 && flags != 0;
-    return (format->arch == arch || wow64) && context.n >= format->size &&
+    return (format->arch == arch || wow64) &&
            (flags == 0 || ((flags & format->cpu) != 0 && (flags & format->others) == 0));
 }
 
@@ -185,8 +183,11 @@ static size_t find_format(enum fb_arch arch, struct fb_span context, bool big)
 {
     size_t found = FORMATS;
     for (size_t i = 0; i < FORMATS; i++) {
+        bool related = formats[i].arch == arch || arch == FB_X86;
+        if (!related || context.n < formats[i].size)
+            continue;
         uint32_t flags = flags_at(context, big, formats[i].flags_at);
-        if (!fits(&formats[i], arch, context, flags))
+        if (!fits(&formats[i], arch, flags))
             continue;
         if (flags != 0)
             return i;
@@ -202,11 +203,10 @@ struct fb_regs fb_md_context(enum fb_arch arch, struct fb_span context, bool big
     size_t i = find_format(arch, context, big);
     if (i == FORMATS)
         return regs;
-    struct reading c = {
-        .r = {.in = context, .big = big},
-        .groups = flags_at(context, big, formats[i].flags_at) & BOTH,
-        .out = &regs
-    };
+    struct reading c = {.context = context,
+                        .big = big,
+                        .groups = flags_at(context, big, formats[i].flags_at) & BOTH,
+                        .out = &regs};
     *unflagged = c.groups == 0;
     if (c.groups == 0 || (formats[i].one_group && (c.groups & INTEGER) != 0))
         c.groups = BOTH;

@@ -24,16 +24,30 @@ void *fb_md_alloc(struct fb_md *m, size_t n, size_t size, size_t align)
     return p;
 }
 
-bool fb_md_has(const struct fb_dump *dump, enum fb_md_type type)
+/* --- the directory ------------------------------------------------------------------ */
+
+/* Most types are not there, and the rows of one are found without a look at the others. */
+static size_t slot_of(uint32_t type) { return type * 0x9E3779B1 >> 26; }
+
+static void index_types(struct fb_md *m)
 {
-    for (size_t i = 0; i < dump->n_streams; i++)
-        if (dump->streams[i].type == (uint32_t)type)
+    const struct fb_stream_row *rows = m->dump->streams;
+    m->next = FB_RAW(m->arena, uint16_t, m->dump->n_streams);
+    m->full |= m->next == NULL;
+    for (size_t i = m->full ? 0 : m->dump->n_streams; i > 0; i--) {
+        uint16_t *first = &m->first[slot_of(rows[i - 1].type)];
+        m->next[i - 1] = *first;
+        *first = (uint16_t)i;
+    }
+}
+
+bool fb_md_has(const struct fb_md *m, enum fb_md_type type)
+{
+    for (size_t i = m->first[slot_of(type)]; i != 0; i = m->next[i - 1])
+        if (m->dump->streams[i - 1].type == (uint32_t)type)
             return true;
     return false;
 }
-
-/* Most types are not there, and need no look at the directory. */
-static uint64_t bit_of(uint32_t type) { return UINT64_C(1) << (type * 0x9E3779B1 >> 26); }
 
 static struct fb_err read_directory(struct fb_md *m, uint32_t claimed, uint32_t rva)
 {
@@ -46,12 +60,12 @@ static struct fb_err read_directory(struct fb_md *m, uint32_t claimed, uint32_t 
         v[i].type = fb_read_u32(&r);
         v[i].size = fb_read_u32(&r);
         v[i].at = fb_read_u32(&r);
-        m->types |= bit_of(v[i].type);
         if (v[i].type != 0 && v[i].size != 0 && fb_span_sub(m->file, v[i].at, v[i].size).n == 0)
             fb_note(m->notes, FB_NOTE_TRUNCATED, "a stream reaches beyond the file", v[i].at);
     }
     m->dump->streams = v;
     m->dump->n_streams = v != NULL ? n : 0;
+    index_types(m);
     return FB_NO_ERR;
 }
 
@@ -89,10 +103,8 @@ static void missing(struct fb_md *m, const char *what)
 static bool read_type(struct fb_md *m, enum fb_md_type type, fb_md_part *part)
 {
     bool done = false;
-    if ((m->types & bit_of(type)) == 0)
-        return false;
-    for (size_t i = 0; i < m->dump->n_streams && !m->full; i++) {
-        const struct fb_stream_row *row = &m->dump->streams[i];
+    for (size_t i = m->first[slot_of(type)]; i != 0 && !m->full; i = m->next[i - 1]) {
+        const struct fb_stream_row *row = &m->dump->streams[i - 1];
         if (row->type != (uint32_t)type)
             continue;
         if (done) {
@@ -168,7 +180,7 @@ static const struct {
 static void check_promises(struct fb_md *m)
 {
     for (size_t i = 0; i < sizeof promises / sizeof *promises; i++)
-        if ((m->dump->flags & promises[i].flag) != 0 && !fb_md_has(m->dump, promises[i].type))
+        if ((m->dump->flags & promises[i].flag) != 0 && !fb_md_has(m, promises[i].type))
             missing(m, promises[i].missing);
 }
 

@@ -56,5 +56,5 @@ struct fb_err fb_md_sized_list(struct fb_md *m, struct fb_md_stream s, size_t co
 
 struct fb_reader fb_md_entry(const struct fb_md *m, const struct fb_md_list *list, size_t i)
 {
-    return fb_md_reader(m, fb_span_sub(list->bytes, i * list->entry, list->entry));
+    return fb_md_reader(m, fb_md_record(list, i));
 }

@@ -15,14 +15,15 @@ static const uint8_t digits[256] = { // one more than each is worth
 
 static bool hex(struct fb_reader *r, char end, uint64_t *out)
 {
-    const struct fb_span in = fb_span_clip(r->in, r->at, UINT64_MAX);
+    const struct fb_span in = r->in;
     uint64_t v = 0;
-    size_t n = 0;
-    for (uint8_t digit; n < in.n && (digit = digits[in.p[n]]) != 0; n++)
+    size_t at = r->at;
+    for (uint8_t digit; at < in.n && (digit = digits[in.p[at]]) != 0; at++)
         v = v << 4 | (uint64_t)(digit - 1);
-    fb_read_skip(r, n);
     *out = v;
-    return n <= 16 && fb_read_u8(r) == (uint8_t)end;
+    bool ended = at < in.n && in.p[at] == (uint8_t)end && at - r->at <= 16;
+    r->at = at + ended;
+    return ended;
 }
 
 /* Past a field and the blanks behind it: many, where the kernel fills up to the path. */
@@ -45,18 +46,35 @@ static bool begins(struct fb_span s, const char *with)
     return s.n >= strlen(with) && memcmp(s.p, with, strlen(with)) == 0;
 }
 
-static enum fb_page_kind kind_of_path(const struct fb_md *m, fb_addr start, struct fb_span path)
+/* The module, if any, that the last address was in: the next ones are mostly in the same. */
+struct place {
+    struct fb_bounds bounds; // where that holds; first > last: nowhere yet
+    const struct fb_module *module;
+};
+
+static bool in_module(const struct fb_md *m, fb_addr a, struct place *place)
+{
+    if (a < place->bounds.first || a > place->bounds.last) {
+        place->bounds = FB_EVERYWHERE;
+        place->module = fb_module_around(&m->dump->modules, a, &place->bounds);
+    }
+    return place->module != NULL;
+}
+
+static enum fb_page_kind kind_of_path(const struct fb_md *m, fb_addr start, struct fb_span path,
+                                      struct place *place)
 {
     if (begins(path, "[stack"))
         return FB_PAGE_STACK;
     if (begins(path, "[heap]"))
         return FB_PAGE_HEAP;
-    if (fb_module_at(&m->dump->modules, start) != NULL)
+    if (in_module(m, start, place))
         return FB_PAGE_IMAGE;
     return path.n != 0 && path.p[0] != '[' ? FB_PAGE_MAPPED : FB_PAGE_PRIVATE;
 }
 
-static bool parse_line(struct fb_md *m, struct fb_span line, struct fb_page *out)
+static bool parse_line(struct fb_md *m, struct fb_span line, struct place *place,
+                       struct fb_page *out)
 {
     struct fb_reader r = fb_md_reader(m, line);
     uint64_t end;
@@ -72,7 +90,7 @@ static bool parse_line(struct fb_md *m, struct fb_span line, struct fb_page *out
     for (int field = 0; field < 4; field++) // rest of perms, offset, device, inode
         skip_field(&r);
     struct fb_span path = fb_read_bytes(&r, r.in.n - r.at);
-    out->kind = kind_of_path(m, out->start, path);
+    out->kind = kind_of_path(m, out->start, path, place);
     out->name = path.n != 0 ? fb_md_text8(m, path, LINE_MAX) : NULL;
     return true;
 }
@@ -197,13 +215,16 @@ struct fb_err fb_md_maps(struct fb_md *m, struct fb_md_stream s)
         return FB_NO_ERR;
     pages->v = FB_RAW(m->arena, struct fb_page, n);
     m->full |= pages->v == NULL;
+    struct place place = {
+        .bounds = {1, 0}
+    };
     for (struct fb_span rest = s.bytes; rest.n != 0 && pages->n < n && !m->full;) {
         struct fb_span line = fb_md_next_line(&rest);
         struct fb_page page = {0};
         if (line.n == 0)
             continue;
-        if (parse_line(m, line, &page))
-            fb_md_add_page(m, page, line.off);
+        if (parse_line(m, line, &place, &page))
+            fb_md_add_page(m, &page, line.off);
         else
             fb_note(m->notes, FB_NOTE_BAD_ITEM, "a line of the maps cannot be read", line.off);
     }

@@ -36,36 +36,43 @@ static void note_odd(struct fb_md *m, bool wraps, uint64_t rva)
         fb_note(m->notes, FB_NOTE_TRUNCATED, "a memory region reaches beyond the file", rva);
 }
 
-static inline void add(struct fb_md *m, fb_addr start, uint64_t rva, uint64_t size)
+/* @return whether the file has any of the region */
+static inline bool find_region(struct fb_md *m, fb_addr start, uint64_t rva, uint64_t size,
+                               struct fb_region *out)
 {
-    struct fb_memory *memory = &m->dump->memory;
     struct fb_span bytes = fb_span_clip(m->file, rva, size);
     bool wraps = size == 0 || size - 1 > UINT64_MAX - start;
     if (wraps || bytes.n < size)
         note_odd(m, wraps, rva);
-    if (!wraps && bytes.n != 0 && rva >= RVA_MIN)
-        memory->v[memory->n++] = (struct fb_region){start, bytes};
+    if (wraps || bytes.n == 0 || rva < RVA_MIN)
+        return false;
+    *out = (struct fb_region){start, bytes};
+    return true;
 }
 
 /* There may be hundreds of thousands, so their bytes are counted once for all. */
 static void add_list(struct fb_md *m, const struct fb_md_list *list)
 {
-    const uint8_t *p = list->bytes.p;
-    for (size_t i = 0; i < list->n; i++, p += DESCRIPTOR_SIZE) {
-        fb_addr start = fb_md_address(m, fb_number_at(p, 8, m->big));
-        uint64_t size = fb_number_at(p + 8, 4, m->big);
-        add(m, start, fb_number_at(p + 12, 4, m->big), size);
+    struct fb_memory *memory = &m->dump->memory;
+    struct fb_region *next = memory->v + memory->n;
+    for (size_t i = 0; i < list->n; i++) {
+        struct fb_span d = fb_md_record(list, i);
+        fb_addr start = fb_md_address(m, fb_field(d, 0, 8, m->big));
+        uint64_t size = fb_field(d, 8, 4, m->big);
+        next += find_region(m, start, fb_field(d, 12, 4, m->big), size, next);
     }
+    memory->n = (size_t)(next - memory->v);
 }
 
 /* Here the data of the regions follow one another, from one place on. */
 static void add_list64(struct fb_md *m, const struct fb_md_list *list, uint64_t rva)
 {
+    struct fb_memory *memory = &m->dump->memory;
     struct fb_reader r = fb_md_reader(m, list->bytes);
     for (size_t i = 0; i < list->n; i++) {
         fb_addr start = fb_md_address(m, fb_read_u64(&r));
         uint64_t size = fb_read_u64(&r);
-        add(m, start, rva, size);
+        memory->n += find_region(m, start, rva, size, memory->v + memory->n);
         if (size > UINT64_MAX - rva) {
             fb_note(m->notes, FB_NOTE_BAD_RANGE, "the sizes of memory regions overflow", rva);
             return;
@@ -87,20 +94,21 @@ static struct fb_md_list list64(struct fb_md *m, uint64_t *rva)
 
 static void put_in_order(struct fb_memory *memory, struct fb_region *room)
 {
+    if (memory->n == 0)
+        return;
     memory->v =
         fb_sort_numbered(memory->v, memory->n, sizeof *memory->v, fb_region_order, room);
-    size_t kept = 0;
-    for (size_t i = 0; i < memory->n; i++) {
-        const struct fb_region *region = &memory->v[i];
-        if (kept > 0 && memory->v[kept - 1].start == region->start &&
-            memory->v[kept - 1].bytes.n == region->bytes.n)
+    struct fb_region *last = memory->v; // of those that stay
+    const struct fb_region *end = last + memory->n;
+    uint64_t longest = last->bytes.n;
+    for (const struct fb_region *region = last + 1; region < end; region++) {
+        if (last->start == region->start && last->bytes.n == region->bytes.n)
             continue;
-        if (region->bytes.n > memory->longest)
-            memory->longest = region->bytes.n;
-        if (kept++ != i)
-            memory->v[kept - 1] = *region;
+        longest = region->bytes.n > longest ? region->bytes.n : longest;
+        *++last = *region; // in place, mostly: cheaper than to ask
     }
-    memory->n = kept;
+    memory->longest = longest;
+    memory->n = (size_t)(last + 1 - memory->v);
 }
 
 void fb_md_memory(struct fb_md *m)

@@ -11,13 +11,21 @@
 
 enum {
     ENTRY_SIZE = 108,
-    FIXED_INFO_SIZE = 52,
-    FIXED_INFO_TYPE = 36, // where in it
+    FIXED_INFO_AT = 24, // a VS_FIXEDFILEINFO:
+    FIXED_INFO_VERSION = FIXED_INFO_AT + 8,
+    FIXED_INFO_TYPE = FIXED_INFO_AT + 36,
+    CODEVIEW_AT = 76,
+    MISC_AT = 84,
     TYPE_APP = 1,
     UNLOADED_SIZE = 24,
 };
 
 static const uint32_t FIXED_INFO = 0xFEEF04BD;
+
+static uint32_t u32(const struct fb_md *m, struct fb_span entry, size_t at)
+{
+    return (uint32_t)fb_field(entry, at, 4, m->big);
+}
 
 static bool is_apple(const struct fb_md *m)
 {
@@ -25,14 +33,10 @@ static bool is_apple(const struct fb_md *m)
 }
 
 /* Folklore: Linux writers have four numbers and four words, and no use for halves. */
-static void read_version(const struct fb_md *m, struct fb_span info, uint32_t words[4])
+static void read_version(const struct fb_md *m, struct fb_span entry, uint32_t words[4])
 {
-    struct fb_reader r = fb_md_reader(m, info);
-    if (fb_read_u32(&r) != FIXED_INFO)
-        return;
-    fb_read_skip(&r, 4); // version of the struct
     for (size_t i = 0; i < 4; i++)
-        words[i] = fb_read_u32(&r);
+        words[i] = u32(m, entry, FIXED_INFO_VERSION + 4 * i);
     enum fb_os os = m->dump->system.os;
     if (os == FB_LINUX || os == FB_ANDROID)
         return;
@@ -42,32 +46,29 @@ static void read_version(const struct fb_md *m, struct fb_span info, uint32_t wo
     words[0] = words[0] >> 16;
 }
 
-static bool is_program(const struct fb_md *m, struct fb_span info)
-{
-    struct fb_reader r = fb_md_reader(m, info);
-    bool valid = fb_read_u32(&r) == FIXED_INFO;
-    fb_read_skip(&r, FIXED_INFO_TYPE - 4);
-    return fb_read_u32(&r) == TYPE_APP && valid;
-}
-
 /* A name that cannot be read is an empty one: everybody looks at names. */
 static const char *or_nothing(const char *name) { return name != NULL ? name : ""; }
 
-static void read_module(struct fb_md *m, struct fb_reader r, struct fb_module *module)
+static struct fb_md_location location(const struct fb_md *m, struct fb_span entry, size_t at)
 {
-    module->base = fb_md_address(m, fb_read_u64(&r));
-    module->size = fb_read_u32(&r);
-    module->checksum = fb_read_u32(&r);
-    module->timestamp = fb_read_u32(&r);
-    uint32_t name = fb_read_u32(&r);
-    struct fb_span info = fb_read_bytes(&r, FIXED_INFO_SIZE);
-    struct fb_md_location codeview = fb_md_location(&r);
-    struct fb_md_location misc = fb_md_location(&r);
-    module->path = or_nothing(fb_md_string(m, name));
+    return (struct fb_md_location){u32(m, entry, at), u32(m, entry, at + 4)};
+}
+
+/* `entry` is a MINIDUMP_MODULE. */
+static void read_module(struct fb_md *m, struct fb_span entry, struct fb_module *module)
+{
+    *module = (struct fb_module){.base = fb_md_address(m, fb_field(entry, 0, 8, m->big)),
+                                 .size = u32(m, entry, 8),
+                                 .checksum = u32(m, entry, 12),
+                                 .timestamp = u32(m, entry, 16),
+                                 .path = or_nothing(fb_md_string(m, u32(m, entry, 20)))};
     module->name = fb_last_component(module->path);
-    read_version(m, info, module->version);
-    fb_md_identify(m, codeview, misc, module);
-    if (m->dump->modules.main == SIZE_MAX && is_apple(m) && is_program(m, info))
+    bool informed = u32(m, entry, FIXED_INFO_AT) == FIXED_INFO;
+    if (informed)
+        read_version(m, entry, module->version);
+    fb_md_identify(m, location(m, entry, CODEVIEW_AT), location(m, entry, MISC_AT), module);
+    if (informed && m->dump->modules.main == SIZE_MAX && is_apple(m) &&
+        u32(m, entry, FIXED_INFO_TYPE) == TYPE_APP)
         m->dump->modules.main = (size_t)(module - m->dump->modules.v);
 }
 
@@ -122,7 +123,7 @@ static void find_order(struct fb_md *m, const struct fb_md_list *list)
     if (m->full)
         return;
     for (size_t i = 0; i < list->n; i++) {
-        uint64_t base = fb_number_at(list->bytes.p + i * ENTRY_SIZE, 8, m->big);
+        uint64_t base = fb_field(fb_md_record(list, i), 0, 8, m->big);
         v[i] = (struct based){fb_md_address(m, base), i};
     }
     v = fb_sort_numbered(v, list->n, sizeof *v, by_place, room);
@@ -138,12 +139,13 @@ struct fb_err fb_md_modules(struct fb_md *m, struct fb_md_stream s)
     if (fb_failed(err))
         return err;
     struct fb_modules *modules = &m->dump->modules;
-    modules->v = FB_MD_NEW(m, struct fb_module, list.n);
-    m->module_order = FB_MD_NEW(m, uint32_t, list.n);
+    modules->v = FB_RAW(m->arena, struct fb_module, list.n);
+    m->module_order = FB_RAW(m->arena, uint32_t, list.n);
+    m->full |= modules->v == NULL || m->module_order == NULL;
     if (!m->full)
         find_order(m, &list);
     for (size_t i = 0; i < list.n && !m->full; i++)
-        read_module(m, fb_md_entry(m, &list, i), &modules->v[m->module_order[i]]);
+        read_module(m, fb_md_record(&list, i), &modules->v[m->module_order[i]]);
     if (m->full)
         return FB_NO_ERR;
     modules->n = list.n;

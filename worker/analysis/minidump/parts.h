@@ -109,7 +109,7 @@ struct fb_md {
     bool requesting_known;
     uint32_t requesting;         // thread id, Breakpad
     struct fb_span xstate_table; // MiscInfo's: {offset, size} of each XSAVE feature
-    uint64_t types;              // a bit for each that is in the directory, some share one
+    uint16_t first[64], *next; // rows of the directory, from 1 on, chained by type: see file.c
 };
 
 /** `n` zeroed elements; NULL, and `full` set, when the arena has no room. */
@@ -132,10 +132,10 @@ static inline bool fb_md_is_32bit(const struct fb_md *m)
 /** An address as recorded. 32-bit writers may have extended its sign. */
 static inline fb_addr fb_md_address(const struct fb_md *m, uint64_t a)
 {
-    return fb_md_is_32bit(m) && a >> 31 == 0x1FFFFFFFF ? a & 0xFFFFFFFF : a;
+    return a >> 31 == 0x1FFFFFFFF && fb_md_is_32bit(m) ? a & 0xFFFFFFFF : a;
 }
 /** Whether the directory has a stream of that type, readable or not. */
-bool fb_md_has(const struct fb_dump *dump, enum fb_md_type type);
+bool fb_md_has(const struct fb_md *m, enum fb_md_type type);
 
 /* --- strings.c: all texts are valid UTF-8 in the arena, and end before a NUL -------- */
 
@@ -191,7 +191,11 @@ struct fb_err fb_md_list(struct fb_md *m, struct fb_md_stream s, size_t entry, s
 /** A list that says how long its header and entries are; the count has `count` bytes. */
 struct fb_err fb_md_sized_list(struct fb_md *m, struct fb_md_stream s, size_t count,
                                size_t entry_min, size_t max, struct fb_md_list *out);
-/** A reader over entry `i`. */
+/** The bytes of entry `i`, and a reader over them. */
+static inline struct fb_span fb_md_record(const struct fb_md_list *list, size_t i)
+{
+    return fb_span_sub(list->bytes, i * list->entry, list->entry);
+}
 struct fb_reader fb_md_entry(const struct fb_md *m, const struct fb_md_list *list, size_t i);
 
 /* --- the parts: one reader per type of stream. @fails TRUNCATED, MALFORMED ---------- */
@@ -217,7 +221,7 @@ void fb_md_add_modules(struct fb_md *m, const struct fb_module *more, size_t n);
 void fb_md_identify(struct fb_md *m, struct fb_md_location codeview, struct fb_md_location misc,
                     struct fb_module *module);
 /** One more range of pages, for which there is room; and all of them in order. */
-void fb_md_add_page(struct fb_md *m, struct fb_page page, uint64_t at);
+void fb_md_add_page(struct fb_md *m, const struct fb_page *page, uint64_t at);
 void fb_md_sort_pages(struct fb_md *m);
 /** Put all regions in order: both lists and the thread stacks. */
 void fb_md_memory(struct fb_md *m);

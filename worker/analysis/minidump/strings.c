@@ -27,7 +27,7 @@ static bool afford(struct fb_md *m, size_t n, uint64_t at)
 
 static size_t room_for(struct fb_span bytes, size_t unit)
 {
-    return bytes.n / unit * UTF8_MAX + 1;
+    return (unit == 1 ? bytes.n : bytes.n / 2) * UTF8_MAX + 1;
 }
 
 static const char *keep(struct fb_md *m, struct fb_span bytes, size_t unit)
@@ -55,7 +55,7 @@ static const char *keep(struct fb_md *m, struct fb_span bytes, size_t unit)
 
 /* Nearly all texts are plain ASCII, and need no more than to be copied. NULL: this one is not,
  * or it is too long for what is left. */
-static const char *plain(struct fb_md *m, struct fb_span bytes, size_t unit)
+static inline const char *plain(struct fb_md *m, struct fb_span bytes, size_t unit)
 {
     size_t room = room_for(bytes, unit);
     if (room > m->text_left || room > fb_arena_left(m->arena))
@@ -63,7 +63,7 @@ static const char *plain(struct fb_md *m, struct fb_span bytes, size_t unit)
     char *out = fb_arena_take(m->arena, room);
     size_t n = unit == 1 ? fb_text_plain(bytes, out) : fb_text_plain16(bytes, m->big, out);
     size_t at = n * unit;
-    bool whole = at == bytes.n || until_nul(fb_span_sub(bytes, at, unit), unit).n == 0;
+    bool whole = at == bytes.n || (bytes.p[at] == 0 && bytes.p[at + unit - 1] == 0);
     fb_arena_give_back(m->arena, whole ? room - n - 1 : room);
     if (!whole)
         return NULL;
@@ -72,17 +72,21 @@ static const char *plain(struct fb_md *m, struct fb_span bytes, size_t unit)
     return out;
 }
 
-static const char *text(struct fb_md *m, struct fb_span bytes, size_t unit, size_t max)
+/* Any other. */
+static const char *odd(struct fb_md *m, struct fb_span bytes, size_t unit, size_t max)
 {
-    const char *quick = bytes.n <= max ? plain(m, bytes, unit) : NULL;
-    if (quick != NULL)
-        return quick;
     bytes = until_nul(fb_span_clip(bytes, 0, max + unit), unit);
     if (bytes.n > max) {
         fb_note(m->notes, FB_NOTE_BAD_TEXT, "a text is too long and was cut", bytes.off);
         bytes = fb_span_sub(bytes, 0, max);
     }
     return keep(m, bytes, unit);
+}
+
+static inline const char *text(struct fb_md *m, struct fb_span bytes, size_t unit, size_t max)
+{
+    const char *quick = bytes.n <= max ? plain(m, bytes, unit) : NULL;
+    return quick != NULL ? quick : odd(m, bytes, unit, max);
 }
 
 const char *fb_md_text16(struct fb_md *m, struct fb_span bytes)
@@ -118,7 +122,7 @@ const char *fb_md_string(struct fb_md *m, uint64_t rva)
 const char *fb_md_string8(struct fb_md *m, uint64_t rva)
 {
     struct fb_span bytes;
-    return counted(m, rva, &bytes) ? text(m, bytes, 1, FB_MD_STRING_MAX) : NULL;
+    return counted(m, rva, &bytes) ? fb_md_text8(m, bytes, FB_MD_STRING_MAX) : NULL;
 }
 
 const char *fb_md_keep(struct fb_md *m, const struct fb_text *text)

@@ -178,7 +178,7 @@ static const struct {
 void fb_md_guess_system(struct fb_md *m)
 {
     for (size_t i = 0; i < sizeof telltales / sizeof *telltales; i++) {
-        if (m->dump->system.os != FB_OS_UNKNOWN || !fb_md_has(m->dump, telltales[i].type))
+        if (m->dump->system.os != FB_OS_UNKNOWN || !fb_md_has(m, telltales[i].type))
             continue;
         m->dump->system.os = telltales[i].os;
         fb_note(m->notes, FB_NOTE_GUESSED, "the system, from the streams of its writers",

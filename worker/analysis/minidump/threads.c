@@ -130,6 +130,12 @@ static void note_bad(struct fb_md *m, struct fb_span context)
             context.off);
 }
 
+static bool leads_somewhere(const struct fb_md *m, const struct fb_regs *regs)
+{
+    return fb_module_at(&m->dump->modules, fb_reg_ip(regs)) != NULL ||
+           fb_memory_at(&m->dump->memory, fb_reg_sp(regs), 1).n != 0;
+}
+
 struct fb_regs fb_md_believed_context(struct fb_md *m, struct fb_span context)
 {
     bool unflagged = false;
@@ -144,9 +150,7 @@ struct fb_regs fb_md_believed_context(struct fb_md *m, struct fb_span context)
     else if (unflagged)
         note_once(m, &m->unflagged_noted, FB_NOTE_BAD_CONTEXT,
                   "contexts do not say which registers are valid", context.off);
-    bool leads_somewhere = fb_module_at(&m->dump->modules, fb_reg_ip(&regs)) != NULL ||
-                           fb_memory_at(&m->dump->memory, fb_reg_sp(&regs), 1).n != 0;
-    if (unflagged && !leads_somewhere)
+    if (unflagged && !leads_somewhere(m, &regs))
         regs.valid = 0;
     if (m->wow64 && regs.arch != FB_X86)
         regs.valid = 0; // the thread was in the system; what its own code had is elsewhere

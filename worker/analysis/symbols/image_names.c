@@ -102,7 +102,7 @@ static uint32_t entry(const struct fb_image *image, struct fb_span whole, uint64
                       uint64_t i)
 {
     struct fb_span there = fb_span_sub(whole, 4 * i, 4);
-    return there.n != 0 ? (uint32_t)fb_number_at(there.p, 4, false)
+    return there.n != 0 ? (uint32_t)fb_field(there, 0, 4, false)
                         : number(image, rva + 4 * i, 4);
 }
 

@@ -185,18 +185,6 @@ static inline bool fb_in_stack(const struct fb_unwinder *w, fb_addr a)
 {
     return a - w->stack_start < w->stack.n;
 }
-/** A number of 4 or 8 bytes. */
-static inline uint64_t fb_word(const uint8_t *p, size_t size, bool big)
-{
-    uint32_t narrow;
-    uint64_t wide;
-    if (size == sizeof narrow) {
-        memcpy(&narrow, p, sizeof narrow);
-        return big ? be32toh(narrow) : le32toh(narrow);
-    }
-    memcpy(&wide, p, sizeof wide);
-    return big ? be64toh(wide) : le64toh(wide);
-}
 /** One word of the stack. Without a reader, whose errors nobody would hear: a scan asks this of
  * every word. @return false: not captured */
 static inline bool fb_stack_word(const struct fb_unwinder *w, fb_addr a, uint64_t *out)
@@ -205,7 +193,8 @@ static inline bool fb_stack_word(const struct fb_unwinder *w, fb_addr a, uint64_
     uint64_t at = a - w->stack_start;
     if (at >= w->stack.n || w->stack.n - at < word)
         return false;
-    *out = fb_word(w->stack.p + at, word, w->env->dump->memory.big);
+    bool big = w->env->dump->memory.big;
+    *out = word == 4 ? fb_field(w->stack, at, 4, big) : fb_field(w->stack, at, 8, big);
     return true;
 }
 /** `n` <= 8 bytes of the stack, or of whatever else the dump holds. @return false: not
