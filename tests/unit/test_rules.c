@@ -408,7 +408,9 @@ static void bit_flips(void)
             .pages = {pages,        round % 3 == 0 ? 0 : N, FB_PAGES_MAPS          },
             .memory = {.v = regions, .n = N,                 .longest = sizeof bytes}
         };
-        struct fb_facts f = {WRITE_OF((random >> 20 & 0x7FFFF) | 1), .dump = &dump};
+        static const fb_addr ends[] = {0x1000, 0x1001, 0x1FFF}; // a flip meets both of a gap
+        fb_addr fault = (random >> 20 & 0x7F000) | ends[round / 3 % COUNT(ends)];
+        struct fb_facts f = {WRITE_OF(fault), .dump = &dump};
         f.event = FB_EVENT_CODE;
         const struct fb_page *page = fb_page_at(&dump.pages, f.fault);
         if (page != NULL ? page->access != 0 : fb_memory_at(&dump.memory, f.fault, 1).n > 0)
