@@ -144,6 +144,21 @@ static void numbers_and_cuts(void)
 
 /* Every length with an odd unit at every place: the copy ends there, whether it goes by words
  * or by letters, and in either byte order. */
+static void texts_in_a_row(void)
+{
+    char room[10];
+    struct fb_text text = fb_text_over(room, sizeof room);
+    const char *first = text.p;
+    fb_text_str(&text, "abc");
+    CHECK("next", fb_text_next(&text) && text.n == 0 && text.cap == 6);
+    fb_text_str(&text, "defg");
+    CHECK("both", strcmp(first, "abc") == 0 && strcmp(text.p, "defg") == 0);
+    CHECK("an empty one", fb_text_next(&text) && text.cap == 1 && text.p[0] == 0);
+    CHECK("none", !fb_text_next(&text));
+    fb_text_str(&text, "h");
+    CHECK("cut", text.cut && !fb_text_next(&text));
+}
+
 static void plain_runs(void)
 {
     static const uint16_t odd[] = {0, 0x80, 0xFF, 0x100, 0x141, 0x4141, 0x8000, 0xFFFF};
@@ -229,8 +244,14 @@ static void sha256_of(const uint8_t *p, size_t n, bool portable, uint8_t out[32]
     struct fb_hash h;
     fb_sha256_start(&h);
     h.portable = portable;
-    fb_sha256_add(&h, p, n / 3);
-    fb_sha256_add(&h, p + n / 3, n - n / 3);
+    size_t pieces = n / 2; // short ones, of all lengths up to a block and over
+    for (size_t at = 0, piece = 0; at < pieces; at += piece) {
+        piece = at % 67 < pieces - at ? at % 67 : pieces - at;
+        piece += piece == 0;
+        fb_sha256_add(&h, p + at, piece);
+    }
+    fb_sha256_add(&h, p, 0);
+    fb_sha256_add(&h, p + pieces, n - pieces);
     fb_sha256_end(&h, out);
 }
 
@@ -261,6 +282,7 @@ int main(void)
     utf16();
     plain_runs();
     numbers_and_cuts();
+    texts_in_a_row();
     sorting();
     sorting_numbered();
     digests_equal_openssl();

@@ -195,8 +195,26 @@ static void test_excluded(void)
     }
 }
 
+static void test_cycles(void)
+{
+    static const char *const names[] = {"function_a", "function_b", "function_a", "function_b",
+                                        NULL,         "function_c", "function_c", "function_"};
+    static const uint32_t want[] = {0, 1, 0, 1, 4, 5, 5, 7};
+    static const size_t stay[] = {0, 1, 4, 5, 7};
+    uint32_t ids[COUNT(names)];
+    size_t kept[COUNT(names)];
+    fb_name_ids(names, COUNT(names), ids);
+    CHECK("ids", memcmp(ids, want, sizeof want) == 0);
+    for (size_t most = 0; most <= COUNT(names); most++) {
+        size_t n = fb_collapse(ids, COUNT(names), most, kept);
+        CHECK("as many", n == (most < COUNT(stay) ? most : COUNT(stay)));
+        CHECK("the first", memcmp(kept, stay, n * sizeof *kept) == 0);
+    }
+}
+
 int main(void)
 {
+    test_cycles();
     test_msec();
     test_title();
     test_ours();

@@ -370,6 +370,59 @@ static void recursion(void)
     CHECK("interrupted", !facts.repeated_frames);
 }
 
+/* Without what the search remembers: can anything that one flipped bit away be accessed? */
+static bool flips(const struct fb_dump *dump, fb_addr fault)
+{
+    for (unsigned bit = 0; bit < 48; bit++) {
+        fb_addr a = fault ^ UINT64_C(1) << bit;
+        const struct fb_page *page = fb_page_at(&dump->pages, a);
+        bool held = fb_memory_at(&dump->memory, a, 1).n > 0;
+        if (a == 0 || (page != NULL ? (page->access & FB_PAGE_READ) != 0 : held))
+            return true;
+    }
+    return false;
+}
+
+/* Pages with gaps, some of them no access, and regions of memory that overlap. */
+static void bit_flips(void)
+{
+    enum { N = 6 };
+    static uint8_t bytes[0x3000];
+    uint64_t random = 1;
+    for (int round = 0; round < 2000; round++) {
+        struct fb_page pages[N];
+        struct fb_region regions[N];
+        fb_addr at = 0x10000, start = 0x20000;
+        for (size_t i = 0; i < N; i++) {
+            random = random * UINT64_C(6364136223846793005) + 1442695040888963407;
+            at += 0x1000 * (random >> 33 & 31);
+            start += 0x800 * (random >> 40 & 7);
+            pages[i] = (struct fb_page){.start = at, .size = 0x1000 * (1 + (random >> 50 & 3))};
+            pages[i].access = (random >> 60 & 3) != 0 ? 0 : FB_PAGE_READ;
+            at += pages[i].size;
+            regions[i] = (struct fb_region){
+                start, {bytes, 0x400 << (random >> 55 & 3), 0}
+            };
+        }
+        const struct fb_dump dump = {
+            .pages = {pages,        round % 3 == 0 ? 0 : N, FB_PAGES_MAPS          },
+            .memory = {.v = regions, .n = N,                 .longest = sizeof bytes}
+        };
+        static const fb_addr ends[] = {0x1000, 0x1001, 0x1FFF}; // a flip meets both of a gap
+        fb_addr fault = (random >> 20 & 0x7F000) | ends[round / 3 % COUNT(ends)];
+        struct fb_facts f = {WRITE_OF(fault), .dump = &dump};
+        f.event = FB_EVENT_CODE;
+        const struct fb_page *page = fb_page_at(&dump.pages, f.fault);
+        if (page != NULL ? page->access != 0 : fb_memory_at(&dump.memory, f.fault, 1).n > 0)
+            continue;
+        page = fb_page_at(&dump.pages, f.fault - 1);
+        if (page != NULL ? page->access != 0 : fb_memory_at(&dump.memory, f.fault - 1, 1).n > 0)
+            continue;
+        fb_facts_bit_flip(&f);
+        CHECK("a flipped bit", (f.bit_flip > 0) == flips(&dump, f.fault));
+    }
+}
+
 int main(void)
 {
     shape("fb1", &fb_rules_fb1);
@@ -381,5 +434,6 @@ int main(void)
     reporters();
     aborting_allocator();
     recursion();
+    bit_flips();
     return check_done();
 }
