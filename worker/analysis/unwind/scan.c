@@ -58,8 +58,6 @@ static enum rank rank_of(const struct fb_unwinder *w, const struct fb_frame *cal
     static const enum rank by_fit[] = {
         [FB_FIT_REFUTED] = REFUTED, [FB_FIT_OPEN] = PROVED, [FB_FIT_PROVED] = REACHED};
     fb_addr a = fb_code_address(w, value);
-    if (fb_place_returns(w->places, a) < FB_EVIDENCE_LIKELY)
-        return NOTHING; // as most words
     enum fb_evidence evidence = fb_return_evidence(w, value);
     if (evidence < FB_EVIDENCE_LIKELY)
         return NOTHING;
@@ -83,10 +81,15 @@ static fb_addr find(const struct fb_unwinder *w, const struct fb_frame *callee, 
     fb_addr found = 0;
     enum rank best = NOTHING;
     at += -at & (word - 1);
-    for (size_t i = 0, end = window; i < end && best < REACHED; i++, at += word) {
-        uint64_t value;
-        if (!fb_stack_word(w, at, &value))
-            break;
+    uint64_t from = at - w->stack_start;
+    size_t there = from < w->stack.n ? (w->stack.n - from) / word : 0;
+    window = window < there ? window : there;
+    const uint8_t *p = w->stack.p + from;
+    bool big = w->env->dump->memory.big;
+    for (size_t i = 0, end = window; i < end && best < REACHED; i++, at += word, p += word) {
+        uint64_t value = fb_word(p, word, big);
+        if (fb_place_returns(w->places, fb_code_address(w, value)) < FB_EVIDENCE_LIKELY)
+            continue; // as most words
         enum rank rank = rank_of(w, callee, at, value);
         if (rank <= best)
             continue;
