@@ -215,6 +215,11 @@ static void read_operands(struct plain *p)
 
 static uint64_t bit(int reg) { return UINT64_C(1) << reg; }
 
+static uint64_t flags_of(const struct plain *p)
+{
+    return bit(p->arch == FB_X86 ? FB_EFLAGS : FB_RFLAGS);
+}
+
 static uint64_t writes_of(const struct plain *p)
 {
     uint64_t writes = 0;
@@ -223,7 +228,7 @@ static uint64_t writes_of(const struct plain *p)
     if ((p->row.flags & TO_RM) != 0 && !p->memory)
         writes |= bit(rm_of(p));
     if ((p->row.flags & FLAGS) != 0)
-        writes |= bit(p->arch == FB_X86 ? FB_EFLAGS : FB_RFLAGS);
+        writes |= flags_of(p);
     if ((p->row.flags & SP) != 0)
         writes |= bit(FB_RSP);
     return writes;
@@ -247,7 +252,7 @@ enum { SHL = 4, SAL = 6 };           // of group 2; what else says SAL is not pl
 enum { MOV_BYTE_IMM = 0xC6 };
 static bool group_1(const struct plain *p, struct fb_step *out)
 {
-    out->writes |= bit(p->arch == FB_X86 ? FB_EFLAGS : FB_RFLAGS);
+    out->writes |= flags_of(p);
     if (p->memory)
         return true;
     int rm = rm_of(p);
@@ -288,7 +293,11 @@ static bool count(const struct plain *p, struct fb_step *out)
 
 static bool group_5(const struct plain *p, struct fb_step *out)
 {
-    enum { CALL_RM = 2, JUMP_RM = 4, PUSH_RM = 6 };
+    enum { DEC = 1, CALL_RM = 2, JUMP_RM = 4, PUSH_RM = 6 };
+    if (p->reg <= DEC) {
+        out->writes |= flags_of(p) | (p->memory ? 0 : bit(rm_of(p)));
+        return true;
+    }
     if (p->reg == CALL_RM)
         out->kind = FB_STEP_CALL;
     else if (p->reg == JUMP_RM)
