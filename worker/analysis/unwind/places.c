@@ -34,8 +34,8 @@ void fb_places_open(const struct fb_dump *dump, struct fb_places *out)
     for (size_t i = 0; i < modules->n; i++)
         if (modules->v[i].end > out->code_end)
             out->code_end = modules->v[i].end;
-    out->executable = executable(&dump->pages, modules->n != 0 ? out->code_start : UINT64_MAX,
-                                 out->code_end);
+    out->executable =
+        executable(&dump->pages, modules->n != 0 ? out->code_start : UINT64_MAX, out->code_end);
     out->beyond = dump->pages.source == FB_PAGES_NONE ? FB_EVIDENCE_STRAY : FB_EVIDENCE_NONE;
 }
 

@@ -13,7 +13,7 @@ struct fb_return {
     struct fb_call call;
     enum fb_evidence evidence;
 };
-struct fb_returns {        // begins with all `at` 0: nothing is known of any,
+struct fb_returns {         // begins with all `at` 0: nothing is known of any,
     fb_addr at[FB_RETURNS]; // which stand together so that this is done at once
     struct fb_return v[FB_RETURNS];
 };

@@ -81,20 +81,17 @@ static fb_addr find(const struct fb_unwinder *w, const struct fb_frame *callee, 
     fb_addr found = 0;
     enum rank best = NOTHING;
     at += -at & (word - 1);
-    uint64_t from = at - w->stack_start;
-    size_t there = from < w->stack.n ? (w->stack.n - from) / word : 0;
-    window = window < there ? window : there;
-    const uint8_t *p = w->stack.p + from;
-    bool big = w->env->dump->memory.big;
-    for (size_t i = 0, end = window; i < end && best < REACHED; i++, at += word, p += word) {
-        uint64_t value = fb_word(p, word, big);
+    struct fb_words words = fb_stack_words(w, at);
+    window = window < words.n ? window : words.n;
+    for (size_t i = 0, end = window; i < end && best < REACHED; i++) {
+        uint64_t value = fb_words_at(&words, i);
         if (fb_place_returns(w->places, fb_code_address(w, value)) < FB_EVIDENCE_LIKELY)
             continue; // as most words
-        enum rank rank = rank_of(w, callee, at, value);
+        enum rank rank = rank_of(w, callee, at + i * word, value);
         if (rank <= best)
             continue;
         best = rank;
-        found = at;
+        found = at + i * word;
         *ra = value;
         end = i + 1 + patience[rank] < window ? i + 1 + patience[rank] : window;
     }
