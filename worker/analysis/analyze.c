@@ -63,6 +63,7 @@ struct remembered { // by all walks of one dump
 static void remember(struct remembered *r, struct fb_walk_env *env)
 {
     fb_places_open(env->dump, &r->places);
+    r->places.no_images = !fb_code_has_images(env);
     fb_steps_open(&r->steps);
     fb_returns_open(&r->returns);
     r->named = (struct fb_named){{0}};

@@ -97,9 +97,9 @@ enum fb_step_kind {
 struct fb_step {
     enum fb_step_kind kind;
     uint8_t length;
-    int to, from, second;
-    int64_t constant, update;
+    int8_t to, from, second;
     bool target_known;
+    int64_t constant, update;
     fb_addr target;
     uint64_t writes; // as in struct fb_insn
 };

@@ -113,7 +113,7 @@ static void put_access(const struct access *a, struct fb_step *out)
         fb_step_set(out, FB_STEP_LOAD, first, a->base, a->offset);
     else
         fb_step_set(out, FB_STEP_STORE, a->base, first, a->offset);
-    out->second = second;
+    out->second = (int8_t)second;
     out->update = a->update;
 }
 

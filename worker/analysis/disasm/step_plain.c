@@ -10,6 +10,8 @@
  */
 #include "disasm/step_plain.h"
 
+#include <string.h>
+
 enum {
     MODRM = 1, // a ModRM byte follows
     IMM8 = 2,  // an immediate of so many bits
@@ -34,6 +36,7 @@ enum form {
     GROUP_1, // add, or, adc, sbb, and, sub, xor, cmp: the register field tells
     GROUP_1_BYTE,
     GROUP_2,        // rotations and shifts, likewise
+    GROUP_3,        // test, test, not, neg, mul, imul, div, idiv: likewise
     GROUP_5,        // inc, dec, call, far call, jmp, far jmp, push: likewise
     FIRST_OF_GROUP, // the register field is 0
     TO_MEMORY,      // of a byte; where it goes to a register, that may be half of one
@@ -92,7 +95,7 @@ static const struct row one_byte[256] = {
     [0xD1] = {GROUP_2, MODRM | TO_RM | FLAGS},
     [0xE8] = {CALL, IMM32 | SP}, [0xE9] = {JUMP, IMM32}, [0xEB] = {JUMP, IMM8},
     [0xF6] = {FIRST_OF_GROUP, MODRM | IMM8 | FLAGS},                                   // test
-    [0xF7] = {FIRST_OF_GROUP, MODRM | IMM32 | FLAGS},
+    [0xF7] = {GROUP_3, MODRM | IMM32 | FLAGS},
     [0xFF] = {GROUP_5, MODRM},
 };
 static const struct row two_bytes[256] = { // behind 0F
@@ -108,14 +111,19 @@ static const struct row two_bytes[256] = { // behind 0F
 
 enum { REX_B = 1, REX_X = 2, REX_R = 4, REX_W = 8, SIB_FOLLOWS = 4, NO_BASE = 5 };
 
+/* The longest plain instruction has 14 bytes: two prefixes, opcode (2), ModRM, SIB, offset (4)
+ * and immediate (4). That many are always there to be read; whether they are of the code, is
+ * asked once, in the end. */
+enum { PLAIN_MAX = 14 };
 struct plain {
     enum fb_arch arch;
-    struct fb_reader r;
-    uint8_t opcode, rex;
+    const uint8_t *code;
+    unsigned at;                  // read so far
+    uint8_t opcode, rex, segment; // 0: no such prefix
     struct row row;
     unsigned reg, rm; // of the ModRM byte, without REX
     bool memory;
-    int base; // of the address, our index; -1: none, or more than a base
+    int base; // of the address, our index; -1: none, or more than a base, or a segment
     int64_t offset, immediate;
     bool whole; // operands are whole words
 };
@@ -136,15 +144,29 @@ static int64_t signed_of(uint64_t v, unsigned bytes)
     return (int64_t)((v ^ sign) - sign);
 }
 
+static uint8_t read_byte(struct plain *p) { return p->code[p->at++]; }
+
+static int64_t read_signed(struct plain *p, unsigned bytes)
+{
+    uint64_t v = fb_number_at(p->code + p->at, bytes, false);
+    p->at += bytes;
+    return signed_of(v, bytes);
+}
+
 static void read_opcode(struct plain *p)
 {
-    p->opcode = fb_read_u8(&p->r);
+    enum { FS = 0x64, GS = 0x65 };
+    p->opcode = read_byte(p);
+    if (p->opcode == FS || p->opcode == GS) {
+        p->segment = p->opcode;
+        p->opcode = read_byte(p);
+    }
     if (p->arch == FB_AMD64 && (p->opcode & 0xF0) == 0x40) {
         p->rex = p->opcode & 15;
-        p->opcode = fb_read_u8(&p->r);
+        p->opcode = read_byte(p);
     }
     if (p->opcode == 0x0F) {
-        p->opcode = fb_read_u8(&p->r);
+        p->opcode = read_byte(p);
         p->row = two_bytes[p->opcode];
     } else {
         p->row = one_byte[p->opcode];
@@ -157,39 +179,46 @@ static void read_address(struct plain *p, unsigned mod)
     bool sib = p->rm == SIB_FOLLOWS, alone = true;
     unsigned base = p->rm;
     if (sib) {
-        uint8_t byte = fb_read_u8(&p->r);
+        uint8_t byte = read_byte(p);
         base = byte & 7;
         alone = (byte >> 3 & 7) == SIB_FOLLOWS && (p->rex & REX_X) == 0;
     }
     bool based = mod != 0 || base != NO_BASE; // else an offset alone, or one from rip
-    size_t bytes = mod == 1 ? 1 : mod == 2 || !based ? 4 : 0;
+    unsigned bytes = mod == 1 ? 1 : mod == 2 || !based ? 4 : 0;
     if (bytes != 0)
-        p->offset = signed_of(fb_read_le(&p->r, bytes), (unsigned)bytes);
-    p->base = based && alone ? ours(p, base, REX_B) : -1;
+        p->offset = read_signed(p, bytes);
+    p->base = based && alone && p->segment == 0 ? ours(p, base, REX_B) : -1;
 }
 
 static void read_operands(struct plain *p)
 {
     p->base = -1;
     if ((p->row.flags & MODRM) != 0) {
-        uint8_t modrm = fb_read_u8(&p->r);
+        uint8_t modrm = read_byte(p);
         p->reg = modrm >> 3 & 7;
         p->rm = modrm & 7;
         p->memory = modrm >> 6 != 3;
         if (p->memory)
             read_address(p, modrm >> 6);
     }
+    if (p->row.form == GROUP_3 && p->reg > 1)
+        p->row.flags &= (uint8_t)~IMM32; // only test has one
     unsigned bytes = p->row.flags & IMM8    ? 1
                      : p->row.flags & IMM16 ? 2
                      : p->row.flags & IMM32 ? 4
                                             : 0;
     if (bytes != 0)
-        p->immediate = signed_of(fb_read_le(&p->r, bytes), bytes);
+        p->immediate = read_signed(p, bytes);
 }
 
 /* --- what it does ------------------------------------------------------------------- */
 
 static uint64_t bit(int reg) { return UINT64_C(1) << reg; }
+
+static uint64_t flags_of(const struct plain *p)
+{
+    return bit(p->arch == FB_X86 ? FB_EFLAGS : FB_RFLAGS);
+}
 
 static uint64_t writes_of(const struct plain *p)
 {
@@ -199,7 +228,7 @@ static uint64_t writes_of(const struct plain *p)
     if ((p->row.flags & TO_RM) != 0 && !p->memory)
         writes |= bit(rm_of(p));
     if ((p->row.flags & FLAGS) != 0)
-        writes |= bit(p->arch == FB_X86 ? FB_EFLAGS : FB_RFLAGS);
+        writes |= flags_of(p);
     if ((p->row.flags & SP) != 0)
         writes |= bit(FB_RSP);
     return writes;
@@ -223,7 +252,7 @@ enum { SHL = 4, SAL = 6 };           // of group 2; what else says SAL is not pl
 enum { MOV_BYTE_IMM = 0xC6 };
 static bool group_1(const struct plain *p, struct fb_step *out)
 {
-    out->writes |= bit(p->arch == FB_X86 ? FB_EFLAGS : FB_RFLAGS);
+    out->writes |= flags_of(p);
     if (p->memory)
         return true;
     int rm = rm_of(p);
@@ -236,6 +265,16 @@ static bool group_1(const struct plain *p, struct fb_step *out)
     else if (p->whole && p->reg == AND)
         fb_step_set(out, FB_STEP_MASK, rm, rm, p->immediate);
     return true;
+}
+
+static bool group_3(const struct plain *p, struct fb_step *out)
+{
+    enum { TEST = 0, NEG = 3, MUL = 4 };
+    if (p->reg == NEG && !p->memory)
+        out->writes |= bit(rm_of(p));
+    if (p->reg >= MUL) // into two registers, or out of them
+        out->writes |= bit(FB_RAX) | bit(FB_RDX);
+    return p->reg == TEST || p->reg >= NEG;
 }
 
 static bool by_offset(const struct plain *p, struct fb_step *out)
@@ -254,7 +293,11 @@ static bool count(const struct plain *p, struct fb_step *out)
 
 static bool group_5(const struct plain *p, struct fb_step *out)
 {
-    enum { CALL_RM = 2, JUMP_RM = 4, PUSH_RM = 6 };
+    enum { DEC = 1, CALL_RM = 2, JUMP_RM = 4, PUSH_RM = 6 };
+    if (p->reg <= DEC) {
+        out->writes |= flags_of(p) | (p->memory ? 0 : bit(rm_of(p)));
+        return true;
+    }
     if (p->reg == CALL_RM)
         out->kind = FB_STEP_CALL;
     else if (p->reg == JUMP_RM)
@@ -269,7 +312,7 @@ static bool group_5(const struct plain *p, struct fb_step *out)
 static void go(const struct plain *p, fb_addr address, enum fb_step_kind kind,
                struct fb_step *out)
 {
-    uint64_t target = address + p->r.at + (uint64_t)p->immediate;
+    uint64_t target = address + p->at + (uint64_t)p->immediate;
     out->kind = kind;
     out->target_known = true;
     out->target = p->arch == FB_X86 ? (uint32_t)target : target;
@@ -311,6 +354,8 @@ static bool apply(const struct plain *p, fb_addr address, struct fb_step *out)
         return p->memory || p->reg == CMP;
     case GROUP_2:
         return p->reg >= SHL && p->reg != SAL;
+    case GROUP_3:
+        return group_3(p, out);
     case FIRST_OF_GROUP:
         return p->reg == 0;
     case TO_MEMORY:
@@ -347,19 +392,31 @@ static bool apply(const struct plain *p, fb_addr address, struct fb_step *out)
     return false;
 }
 
+/* A segment changes what memory is meant, and nothing else; with other instructions, nobody
+ * writes one. */
+static bool odd_segment(const struct plain *p)
+{
+    return p->segment != 0 && !p->memory && p->row.form != BY_OFFSET;
+}
+
 bool fb_step_plain(enum fb_arch arch, struct fb_span code, fb_addr address, struct fb_step *out)
 {
-    struct plain p = {.arch = arch, .r = {.in = code}};
+    uint8_t padded[PLAIN_MAX];
+    struct plain p = {.arch = arch, .code = code.p};
+    if (code.n == 0)
+        return false;
+    if (code.n < PLAIN_MAX) {
+        memset(padded, 0, sizeof padded);
+        memcpy(padded, code.p, code.n);
+        p.code = padded;
+    }
     read_opcode(&p);
     if (p.row.form == NOT_PLAIN)
         return false;
     read_operands(&p);
-    if (fb_failed(p.r.err))
+    if (p.at > code.n || odd_segment(&p))
         return false;
-    struct fb_step step = {
-        .length = (uint8_t)p.r.at, .to = -1, .from = -1, .second = -1, .writes = writes_of(&p)};
-    if (!apply(&p, address, &step))
-        return false;
-    *out = step;
-    return true;
+    *out = (struct fb_step){
+        .length = (uint8_t)p.at, .to = -1, .from = -1, .second = -1, .writes = writes_of(&p)};
+    return apply(&p, address, out);
 }

@@ -9,8 +9,8 @@ static inline void fb_step_set(struct fb_step *out, enum fb_step_kind kind, int 
                                int64_t constant)
 {
     out->kind = kind;
-    out->to = to;
-    out->from = from;
+    out->to = (int8_t)to;
+    out->from = (int8_t)from;
     out->constant = constant;
 }
 

@@ -149,12 +149,11 @@ static bool fits(struct fb_emulation *e, struct backward *b, fb_addr slot, fb_ad
 
 static bool called(struct fb_emulation *e, struct backward *b, struct fb_regs *caller)
 {
-    fb_addr goal = b->callee->lookup, slot = b->callee->sp;
-    size_t tried = 0;
-    for (size_t i = 0; i < WINDOW && tried < CALLERS_MAX; i++, slot += e->word) {
-        uint64_t ra;
-        if (!fb_stack_word(e->w, slot, &ra))
-            return false;
+    fb_addr goal = b->callee->lookup, sp = b->callee->sp;
+    struct fb_words words = fb_stack_words(e->w, sp);
+    size_t tried = 0, n = words.n < WINDOW ? words.n : WINDOW;
+    for (size_t i = 0; i < n && tried < CALLERS_MAX; i++) {
+        uint64_t ra = fb_words_at(&words, i);
         if (e->arch == FB_ARM64)
             ra = fb_code_address(e->w, ra);
         if (ra < e->w->places->code_start || ra >= e->w->places->code_end)
@@ -163,8 +162,8 @@ static bool called(struct fb_emulation *e, struct backward *b, struct fb_regs *c
         if (call.kind != FB_CALL_DIRECT || call.target > goal || goal - call.target > FAR_APART)
             continue;
         tried++;
-        if (fits(e, b, slot, call.target) &&
-            caller_of(e, b, e->lr < 0 ? 0 : b->callee->sp - b->there.regs.v[e->sp], caller))
+        if (fits(e, b, sp + i * e->word, call.target) &&
+            caller_of(e, b, e->lr < 0 ? 0 : sp - b->there.regs.v[e->sp], caller))
             return true;
     }
     return false;

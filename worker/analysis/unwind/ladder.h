@@ -197,6 +197,22 @@ static inline bool fb_stack_word(const struct fb_unwinder *w, fb_addr a, uint64_
     *out = word == 4 ? fb_field(w->stack, at, 4, big) : fb_field(w->stack, at, 8, big);
     return true;
 }
+struct fb_words { // of the stack, one after the other
+    const uint8_t *p;
+    size_t n, size;
+    bool big;
+};
+/** All words from `a` up. */
+static inline struct fb_words fb_stack_words(const struct fb_unwinder *w, fb_addr a)
+{
+    size_t size = w->names->word;
+    struct fb_span there = fb_span_clip(w->stack, a - w->stack_start, SIZE_MAX);
+    return (struct fb_words){there.p, there.n / size, size, w->env->dump->memory.big};
+}
+static inline uint64_t fb_words_at(const struct fb_words *words, size_t i)
+{
+    return fb_word(words->p + i * words->size, words->size, words->big);
+}
 /** `n` <= 8 bytes of the stack, or of whatever else the dump holds. @return false: not
  * captured */
 bool fb_process_read(const struct fb_unwinder *w, fb_addr a, size_t n, uint64_t *out);

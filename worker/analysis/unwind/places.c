@@ -26,6 +26,7 @@ void fb_places_open(const struct fb_dump *dump, struct fb_places *out)
 {
     const struct fb_modules *modules = &dump->modules;
     out->dump = dump;
+    out->no_images = false;
     out->code_end = 0;
     out->code_start = modules->n != 0 ? modules->v[0].base : 0;
     for (size_t i = 0; i < FB_PLACES; i++)
@@ -75,5 +76,6 @@ void fb_place_search(const struct fb_places *places, fb_addr a, struct fb_place 
     struct fb_bounds bounds = {place->from, last > a ? last : a};
     place->region = fb_memory_around(&places->dump->memory, a, &bounds, &place->several);
     place->searched = true;
+    place->no_code = places->no_images && place->region == NULL && !place->several;
     put_bounds(&bounds, place);
 }

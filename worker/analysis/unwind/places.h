@@ -40,6 +40,7 @@ struct fb_places {
     fb_addr code_start, code_end; // of all modules: a cheap first answer
     struct fb_bounds executable;  // of all that may hold code, another one,
     enum fb_evidence beyond;      // and what speaks for a return to elsewhere
+    bool no_images;               // code is in the dump itself, or not at hand
     struct fb_place v[FB_PLACES];
 };
 

@@ -58,8 +58,6 @@ static enum rank rank_of(const struct fb_unwinder *w, const struct fb_frame *cal
     static const enum rank by_fit[] = {
         [FB_FIT_REFUTED] = REFUTED, [FB_FIT_OPEN] = PROVED, [FB_FIT_PROVED] = REACHED};
     fb_addr a = fb_code_address(w, value);
-    if (fb_place_returns(w->places, a) < FB_EVIDENCE_LIKELY)
-        return NOTHING; // as most words
     enum fb_evidence evidence = fb_return_evidence(w, value);
     if (evidence < FB_EVIDENCE_LIKELY)
         return NOTHING;
@@ -83,15 +81,17 @@ static fb_addr find(const struct fb_unwinder *w, const struct fb_frame *callee, 
     fb_addr found = 0;
     enum rank best = NOTHING;
     at += -at & (word - 1);
-    for (size_t i = 0, end = window; i < end && best < REACHED; i++, at += word) {
-        uint64_t value;
-        if (!fb_stack_word(w, at, &value))
-            break;
-        enum rank rank = rank_of(w, callee, at, value);
+    struct fb_words words = fb_stack_words(w, at);
+    window = window < words.n ? window : words.n;
+    for (size_t i = 0, end = window; i < end && best < REACHED; i++) {
+        uint64_t value = fb_words_at(&words, i);
+        if (fb_place_returns(w->places, fb_code_address(w, value)) < FB_EVIDENCE_LIKELY)
+            continue; // as most words
+        enum rank rank = rank_of(w, callee, at + i * word, value);
         if (rank <= best)
             continue;
         best = rank;
-        found = at;
+        found = at + i * word;
         *ra = value;
         end = i + 1 + patience[rank] < window ? i + 1 + patience[rank] : window;
     }

@@ -17,6 +17,17 @@ static inline void fb_steps_open(struct fb_steps *out)
 {
     memset(out, 0, offsetof(struct fb_steps, v));
 }
-/** What the instruction at `at` does. @return false: it is not at hand, or none */
-bool fb_step_at(const struct fb_unwinder *w, struct fb_code_view *view, fb_addr at,
-                struct fb_step *out);
+/** Decode the instruction at `at`, and remember it. @return false: it is not at hand, or none
+ */
+bool fb_step_decode(const struct fb_unwinder *w, struct fb_code_view *view, fb_addr at,
+                    struct fb_step *out);
+/** What it does, by what is remembered; else the same. */
+static inline bool fb_step_at(const struct fb_unwinder *w, struct fb_code_view *view,
+                              fb_addr at, struct fb_step *out)
+{
+    const struct fb_steps *steps = w->env->steps;
+    if (steps == NULL || at == 0 || steps->at[at % FB_STEPS] != at)
+        return fb_step_decode(w, view, at, out);
+    *out = steps->v[at % FB_STEPS];
+    return true;
+}
