@@ -80,6 +80,12 @@ static inline uint64_t fb_field(struct fb_span record, size_t at, size_t n, bool
     return big ? bswap_64(v) >> (64 - 8 * n) : v;
 }
 
+/** The same, of a word of 4 or 8 bytes. */
+static inline uint64_t fb_span_word(struct fb_span in, size_t at, size_t word, bool big)
+{
+    return word == 4 ? fb_field(in, at, 4, big) : fb_field(in, at, 8, big);
+}
+
 static inline struct fb_span fb_read_bytes(struct fb_reader *r, size_t n)
 {
     struct fb_span got = fb_failed(r->err) ? (struct fb_span){0} : fb_span_sub(r->in, r->at, n);

@@ -401,7 +401,7 @@ static void bit_flips(void)
             pages[i].access = (random >> 60 & 3) != 0 ? 0 : FB_PAGE_READ;
             at += pages[i].size;
             regions[i] = (struct fb_region){
-                start, {bytes, 0x400 << (random >> 55 & 3), 0}
+                start, {bytes, (size_t)0x400 << (random >> 55 & 3), 0}
             };
         }
         const struct fb_dump dump = {
@@ -409,7 +409,7 @@ static void bit_flips(void)
             .memory = {.v = regions, .n = N,                 .longest = sizeof bytes}
         };
         static const fb_addr ends[] = {0x1000, 0x1001, 0x1FFF}; // a flip meets both of a gap
-        fb_addr fault = (random >> 20 & 0x7F000) | ends[round / 3 % COUNT(ends)];
+        fb_addr fault = (random >> 20 & 0x7F000) | ends[(size_t)round / 3 % COUNT(ends)];
         struct fb_facts f = {WRITE_OF(fault), .dump = &dump};
         f.event = FB_EVENT_CODE;
         const struct fb_page *page = fb_page_at(&dump.pages, f.fault);

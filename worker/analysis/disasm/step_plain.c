@@ -10,8 +10,6 @@
  */
 #include "disasm/step_plain.h"
 
-#include <string.h>
-
 enum {
     MODRM = 1, // a ModRM byte follows
     IMM8 = 2,  // an immediate of so many bits
@@ -111,14 +109,10 @@ static const struct row two_bytes[256] = { // behind 0F
 
 enum { REX_B = 1, REX_X = 2, REX_R = 4, REX_W = 8, SIB_FOLLOWS = 4, NO_BASE = 5 };
 
-/* The longest plain instruction has 14 bytes: two prefixes, opcode (2), ModRM, SIB, offset (4)
- * and immediate (4). That many are always there to be read; whether they are of the code, is
- * asked once, in the end. */
-enum { PLAIN_MAX = 14 };
 struct plain {
     enum fb_arch arch;
-    const uint8_t *code;
-    unsigned at;                  // read so far
+    struct fb_span code;
+    unsigned at;                  // read so far; whether the code has it all is asked last
     uint8_t opcode, rex, segment; // 0: no such prefix
     struct row row;
     unsigned reg, rm; // of the ModRM byte, without REX
@@ -144,11 +138,14 @@ static int64_t signed_of(uint64_t v, unsigned bytes)
     return (int64_t)((v ^ sign) - sign);
 }
 
-static uint8_t read_byte(struct plain *p) { return p->code[p->at++]; }
+static uint8_t read_byte(struct plain *p)
+{
+    return (uint8_t)fb_field(p->code, p->at++, 1, false);
+}
 
 static int64_t read_signed(struct plain *p, unsigned bytes)
 {
-    uint64_t v = fb_number_at(p->code + p->at, bytes, false);
+    uint64_t v = fb_field(p->code, p->at, bytes, false);
     p->at += bytes;
     return signed_of(v, bytes);
 }
@@ -401,15 +398,7 @@ static bool odd_segment(const struct plain *p)
 
 bool fb_step_plain(enum fb_arch arch, struct fb_span code, fb_addr address, struct fb_step *out)
 {
-    uint8_t padded[PLAIN_MAX];
-    struct plain p = {.arch = arch, .code = code.p};
-    if (code.n == 0)
-        return false;
-    if (code.n < PLAIN_MAX) {
-        memset(padded, 0, sizeof padded);
-        memcpy(padded, code.p, code.n);
-        p.code = padded;
-    }
+    struct plain p = {.arch = arch, .code = code};
     read_opcode(&p);
     if (p.row.form == NOT_PLAIN)
         return false;

@@ -193,13 +193,12 @@ static inline bool fb_stack_word(const struct fb_unwinder *w, fb_addr a, uint64_
     uint64_t at = a - w->stack_start;
     if (at >= w->stack.n || w->stack.n - at < word)
         return false;
-    bool big = w->env->dump->memory.big;
-    *out = word == 4 ? fb_field(w->stack, at, 4, big) : fb_field(w->stack, at, 8, big);
+    *out = fb_span_word(w->stack, at, word, w->env->dump->memory.big);
     return true;
 }
 struct fb_words { // of the stack, one after the other
-    const uint8_t *p;
-    size_t n, size;
+    struct fb_span bytes;
+    size_t n, size; // words, and the bytes of one
     bool big;
 };
 /** All words from `a` up. */
@@ -207,11 +206,11 @@ static inline struct fb_words fb_stack_words(const struct fb_unwinder *w, fb_add
 {
     size_t size = w->names->word;
     struct fb_span there = fb_span_clip(w->stack, a - w->stack_start, SIZE_MAX);
-    return (struct fb_words){there.p, there.n / size, size, w->env->dump->memory.big};
+    return (struct fb_words){there, there.n / size, size, w->env->dump->memory.big};
 }
 static inline uint64_t fb_words_at(const struct fb_words *words, size_t i)
 {
-    return fb_word(words->p + i * words->size, words->size, words->big);
+    return fb_span_word(words->bytes, i * words->size, words->size, words->big);
 }
 /** `n` <= 8 bytes of the stack, or of whatever else the dump holds. @return false: not
  * captured */
