@@ -47,6 +47,33 @@ static void reader_is_sticky(void)
     CHECK("reader", fb_read_u8(&r) == 0 && r.at == 4 && fb_read_room(&r, 9, 1) == 0);
 }
 
+static void fields_of_records(void)
+{
+    static const struct {
+        const char *name;
+        size_t at, n;
+        uint64_t want, want_big;
+    } rows[] = {
+        {"the first",         0,            1, 0x01,               0x01              },
+        {"a word",            1,            4, 0x05040302,         0x02030405        },
+        {"the last",          7,            2, 0x0908,             0x0809            },
+        {"eight",             1,            8, 0x0908070605040302, 0x0203040506070809},
+        {"one beyond",        8,            2, 0,                  0                 },
+        {"at the end",        9,            1, 0,                  0                 },
+        {"far beyond",        10,           1, 0,                  0                 },
+        {"at + n would wrap", SIZE_MAX - 1, 4, 0,                  0                 },
+    };
+    static const uint8_t bytes[] = {1, 2, 3, 4, 5, 6, 7, 8, 9};
+    const struct fb_span record = {bytes, sizeof bytes, 0}, none = {NULL, 0, 0};
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        CHECK(rows[i].name, fb_field(record, rows[i].at, rows[i].n, false) == rows[i].want);
+        CHECK(rows[i].name, fb_field(record, rows[i].at, rows[i].n, true) == rows[i].want_big);
+        CHECK(rows[i].name, fb_field(none, rows[i].at, rows[i].n, false) == 0);
+    }
+    CHECK("words", fb_span_word(record, 1, 4, false) == 0x05040302);
+    CHECK("words", fb_span_word(record, 1, 8, true) == 0x0203040506070809);
+}
+
 static void arena_ends(void)
 {
     _Alignas(16) uint8_t room[256];
@@ -277,6 +304,7 @@ int main(void)
 {
     spans();
     reader_is_sticky();
+    fields_of_records();
     arena_ends();
     utf8();
     utf16();
