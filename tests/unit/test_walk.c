@@ -730,6 +730,25 @@ static void registers_are_kept(uint8_t *room)
     }
 }
 
+/* A 64-bit writer's dump of a 32-bit process may say x86 and hold contexts of AMD64: the frame
+ * is where these say, not where the registers of x86 would be. */
+static void registers_are_their_own(uint8_t *room)
+{
+    struct row row = {.arch = FB_AMD64, .os = FB_WINDOWS, .sp = AT64(0), .ip = 0x401010};
+    struct fb_arena arena = {.base = room, .cap = ROOM};
+    struct fb_stack s = {0};
+    struct fb_dump dump = dump_of(&row);
+    dump.system.arch = FB_X86;
+    struct fb_walk_env env = {.dump = &dump};
+    struct fb_thread thread = thread_of(&row);
+    struct fb_regs regs = regs_of(&row);
+    fb_reg_set(&regs, FB_R8, 0x7777);  // where x86 has its eip,
+    fb_reg_set(&regs, FB_RDI, 0x8888); // and its esp
+    CHECK("AMD64 in x86", !fb_failed(fb_walk(&env, &thread, &regs, &arena, &s)) && s.n > 0);
+    CHECK("AMD64 in x86", s.v[0].resume == row.ip && s.v[0].sp == row.sp);
+    CHECK("AMD64 in x86", s.v[0].module != NULL && s.v[0].lookup == row.ip);
+}
+
 static void walk_bytes(const struct row *row, size_t cap, uint8_t *room, struct fb_stack *s,
                        struct fb_err *err)
 {
@@ -776,6 +795,7 @@ int main(void)
     walk_rows(room);
     frames_are_named(room);
     registers_are_kept(room);
+    registers_are_their_own(room);
     limits(room);
     free(room);
     return check_done();

@@ -34,12 +34,6 @@ static bool found(fb_addr slot, size_t word, uint64_t ra, struct fb_caller *call
     return true;
 }
 
-static fb_addr sp_in_call(const struct fb_unwinder *w, const struct fb_frame *frame)
-{
-    int sp = w->names->sp;
-    return fb_reg_known(&frame->regs, sp) ? frame->regs.v[sp] - frame->popped : 0;
-}
-
 /* Once the distance is known, every further round is one. */
 static fb_addr known_distance(const struct fb_unwinder *w, const struct fb_frame *callee)
 {
@@ -52,7 +46,8 @@ bool fb_unwind_again(const struct fb_unwinder *w, const struct fb_frame *callee,
                      struct fb_caller *caller)
 {
     size_t word = w->names->word;
-    fb_addr slot = sp_in_call(w, callee) - word, known = known_distance(w, callee);
+    fb_addr slot = fb_reg_sp(&callee->regs) - callee->popped - word,
+            known = known_distance(w, callee);
     uint64_t ra, at = slot - w->stack_start, nearer;
     if (callee->exact || !fb_stack_word(w, slot, &ra) ||
         fb_code_address(w, ra) != callee->resume)

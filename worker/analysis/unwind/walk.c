@@ -70,15 +70,6 @@ static struct fb_unwinder unwinder(const struct fb_walk_env *env,
 
 /* --- one step ----------------------------------------------------------------------- */
 
-static fb_addr ip_of(const struct fb_unwinder *w, const struct fb_regs *regs)
-{
-    return fb_reg_value(regs, w->names->ip);
-}
-static fb_addr sp_of(const struct fb_unwinder *w, const struct fb_regs *regs)
-{
-    return fb_reg_value(regs, w->names->sp);
-}
-
 static bool canonical(const struct fb_unwinder *w, fb_addr a)
 {
     unsigned bits = w->env->dump->system.arch == FB_AMD64 ? 47 : 55;
@@ -93,7 +84,7 @@ static bool passes(const struct walk *walk, const struct fb_frame *callee,
                    const struct fb_caller *caller)
 {
     const struct fb_unwinder *w = &walk->w;
-    fb_addr ip = ip_of(w, &caller->regs), sp = sp_of(w, &caller->regs);
+    fb_addr ip = fb_reg_ip(&caller->regs), sp = fb_reg_sp(&caller->regs);
     bool stays = sp == callee->sp && w->names->lr >= 0 && callee->exact && ip != callee->resume;
     bool held = fb_in_stack(w, sp) || sp == w->stack_start + w->stack.n || stays;
     bool rises = (sp > callee->sp || stays) && held;
@@ -119,11 +110,11 @@ static void keep_saved(const struct fb_ladder *ladder, const struct fb_reg_names
 static void make_frame(const struct walk *walk, const struct fb_rung *rung,
                        const struct fb_regs *regs, bool exact, struct fb_frame *out)
 {
-    fb_addr ip = ip_of(&walk->w, regs);
+    fb_addr ip = fb_reg_ip(regs);
     memset(out, 0, offsetof(struct fb_frame, regs));
     out->resume = ip;
     out->lookup = exact ? fb_code_address(&walk->w, ip) : ip - walk->ladder->call;
-    out->sp = sp_of(&walk->w, regs);
+    out->sp = fb_reg_sp(regs);
     out->trust = rung->trust;
     out->method = rung->method;
     out->exact = exact;
@@ -174,7 +165,7 @@ static void remember_place(const struct walk *walk, const struct fb_frame *calle
                            const struct fb_rung *rung, const struct fb_caller *caller,
                            struct proposal *p)
 {
-    fb_addr sp = sp_of(&walk->w, &caller->regs);
+    fb_addr sp = fb_reg_sp(&caller->regs);
     if (p->reckoned || rung->trust < FB_TRUST_CFI || sp <= callee->sp ||
         !fb_in_stack(&walk->w, sp))
         return;
@@ -206,7 +197,7 @@ static void propose(const struct walk *walk, const struct fb_frame *callee, stru
             continue;
         if (walk->shadow.open)
             remember_place(walk, callee, rung, &p->caller, p);
-        if (ip_of(&walk->w, &p->caller.regs) < FB_LOWEST_CODE) {
+        if (fb_reg_ip(&p->caller.regs) < FB_LOWEST_CODE) {
             p->stop = "end of the stack";
             return;
         }
@@ -225,7 +216,7 @@ static void hear_witness(struct walk *walk, const struct fb_frame *callee, struc
     static const struct fb_rung shadow = {"shadow_stack", FB_TRUST_SHADOW_STACK, NULL, 0};
     if (p->by != NULL && p->caller.exact)
         return; // no call stands between
-    fb_addr ip = p->by != NULL ? ip_of(&walk->w, &p->caller.regs) : 0;
+    fb_addr ip = p->by != NULL ? fb_reg_ip(&p->caller.regs) : 0;
     enum fb_witness said = fb_shadow_ask(&walk->w, &walk->shadow, callee, ip,
                                          p->reckoned ? &p->place : NULL, &p->caller);
     if (said == FB_WITNESS_CORRECTS && p->reckoned && walk->corrupted == NULL)
