@@ -17,7 +17,7 @@ ALLOWED = re.compile("|".join([
     "cs_[a-z0-9_]+",                                            # Capstone, whose handle comes in
     "(rust_demangle|cplus_demangle_v3)_callback",               # libiberty, which prints where we say,
     "_?setjmp|longjmp|__longjmp_chk",                           # and the way out of it
-    "mem(cpy|move|set|cmp|chr|rchr|mem)",
+    "mem(cpy|move|set|cmp|chr|rchr|mem)|bcmp",                   # clang asks bcmp where order does not matter
     "str(len|nlen|cmp|ncmp|chr|rchr|str|spn|cspn|pbrk|casecmp|ncasecmp)",
     "v?snprintf",
     "__v?snprintf_chk", "__(memcpy|memmove|memset)_chk", "__stack_chk_fail", "__cpu_(model|features2)",  # the hardened build

@@ -346,7 +346,7 @@ static void our_lists(struct facts *f, const struct fb_dump *d)
         fact(f, fb_module_debug_id(module, debug_id), "module %s debug id", base);
         fact(f, fb_module_version(module, version), "module %s version", base);
     }
-    if (d->modules.n != 0)
+    if (d->modules.main < d->modules.n)
         fact(f, hex(d->modules.v[d->modules.main].base), "main");
     for (size_t i = 0; i < d->n_unloaded; i++)
         fact(f, hex(d->unloaded[i].size), "unloaded %s %s", hex(d->unloaded[i].base),
