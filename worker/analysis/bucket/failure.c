@@ -336,29 +336,10 @@ static uint32_t join_utf8(uint32_t first, const unsigned char **at)
     return more != 0 ? c : first;
 }
 
-/* Eight letters as UTF-16LE, lower case. @return whether all are ASCII; else `out` is rubbish
- */
-static bool widen_eight(const char *s, uint8_t out[16])
-{
-    typedef uint8_t eight_bytes __attribute__((vector_size(8)));
-    typedef uint8_t sixteen_bytes __attribute__((vector_size(16)));
-    eight_bytes v;
-    memcpy(&v, s, sizeof v);
-    v |= (eight_bytes)((v >= 'A') & (v <= 'Z')) & ('a' - 'A');
-    sixteen_bytes wide = __builtin_shufflevector(v, (eight_bytes){0}, 0, 8, 1, 9, 2, 10, 3, 11,
-                                                 4, 12, 5, 13, 6, 14, 7, 15);
-    memcpy(out, &wide, sizeof wide);
-    uint64_t word;
-    memcpy(&word, s, sizeof word);
-    return (word & UINT64_C(0x8080808080808080)) == 0;
-}
-
 /* UTF-16LE, lower case; what is not UTF-8 is taken byte by byte. */
-static size_t to_utf16(const char *s, size_t length, uint8_t *out)
+static size_t to_utf16(const char *s, uint8_t *out)
 {
     size_t n = 0;
-    for (; length >= 8 && widen_eight(s, out + n); s += 8, length -= 8)
-        n += 16;
     for (const unsigned char *p = (const unsigned char *)s; *p != 0;) {
         uint32_t c = *p++;
         if (c >= 0x80)
@@ -392,12 +373,11 @@ static void print_guid(const uint8_t bytes[FB_MD5_SIZE], char out[37])
 struct fb_err fb_failure_hash(const char *failure_id, struct fb_arena *arena, char out[37])
 {
     static const uint8_t order[] = {3, 2, 1, 0, 5, 4, 7, 6, 8, 9, 10, 11, 12, 13, 14, 15};
-    size_t length = strlen(failure_id);
-    uint8_t *wide = FB_RAW(arena, uint8_t, 2 * length + 2);
+    uint8_t *wide = FB_RAW(arena, uint8_t, 2 * strlen(failure_id) + 2);
     if (wide == NULL)
         return FB_FAIL(LIMIT, "no room for the failure hash", 0);
     uint8_t digest[FB_MD5_SIZE], ordered[FB_MD5_SIZE];
-    fb_md5(wide, to_utf16(failure_id, length, wide), digest);
+    fb_md5(wide, to_utf16(failure_id, wide), digest);
     for (size_t i = 0; i < sizeof order; i++)
         ordered[i] = digest[order[i]];
     print_guid(ordered, out);
