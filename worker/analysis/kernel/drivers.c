@@ -35,7 +35,7 @@ static size_t plausible(const struct fb_kd *k, size_t stride)
     for (size_t i = 0; i < t->n_drivers && i < FB_KERNEL_DRIVERS_MAX; i++) {
         struct fb_span entry =
             fb_span_sub(k->file, t->drivers_at + (uint64_t)i * stride, stride);
-        fb_addr base = fb_kd_number(entry, layout_of(k)->base, fb_kd_word(k));
+        fb_addr base = fb_field(entry, layout_of(k)->base, fb_kd_word(k), false);
         good += fb_kd_is_kernel(k, base) && (base & PAGE_MASK) == 0;
     }
     return good;
@@ -89,12 +89,12 @@ static void read_driver(struct fb_kd *k, struct fb_span entry, size_t place,
                         struct fb_module *out)
 {
     const struct layout *l = layout_of(k);
-    out->base = fb_kd_number(entry, l->base, fb_kd_word(k));
-    out->size = fb_kd_number(entry, l->size, 4);
-    out->checksum = (uint32_t)fb_kd_number(entry, l->checksum, 4);
-    out->timestamp = (uint32_t)fb_kd_number(entry, l->timestamp, 4);
+    out->base = fb_field(entry, l->base, fb_kd_word(k), false);
+    out->size = fb_field(entry, l->size, 4, false);
+    out->checksum = (uint32_t)fb_field(entry, l->checksum, 4, false);
+    out->timestamp = (uint32_t)fb_field(entry, l->timestamp, 4, false);
     out->end = place;
-    out->path = name_at(k, (uint32_t)fb_kd_number(entry, 0, 4));
+    out->path = name_at(k, (uint32_t)fb_field(entry, 0, 4, false));
     out->name = fb_last_component(out->path);
     out->code_id = FB_CODE_ID_PE;
 }

@@ -206,10 +206,10 @@ static struct fb_regs from_frame(enum fb_arch arch, struct fb_span frame, fb_add
     if (arch == FB_AMD64 && frame.n >= AMD64_SIZE)
         for (size_t i = 0; i < sizeof amd64 / sizeof *amd64; i++)
             fb_reg_set(&regs, amd64[i].reg,
-                       fb_kd_number(frame, amd64[i].at, amd64[i].reg == FB_RFLAGS ? 4 : 8));
+                       fb_field(frame, amd64[i].at, amd64[i].reg == FB_RFLAGS ? 4 : 8, false));
     if (arch == FB_X86 && frame.n >= X86_SIZE) {
         for (size_t i = 0; i < sizeof x86 / sizeof *x86; i++)
-            fb_reg_set(&regs, x86[i].reg, fb_kd_number(frame, x86[i].at, 4));
+            fb_reg_set(&regs, x86[i].reg, fb_field(frame, x86[i].at, 4, false));
         fb_reg_set(&regs, FB_ESP, at + X86_SIZE); // no stack was switched: it went on behind it
     }
     return regs;
@@ -253,10 +253,11 @@ static bool by_search(const struct fb_kd *k, const struct fb_exception *e, struc
         return false;
     for (size_t at = 0; at + AMD64_SIZE <= stack.n; at += 8) {
         struct fb_span frame = fb_span_sub(stack, at, AMD64_SIZE);
-        fb_addr sp = fb_kd_number(frame, AMD64_SP, 8);
-        if (fb_kd_number(frame, AMD64_IP, 8) != e->address ||
-            fb_kd_number(frame, AMD64_CS, 2) != KERNEL_CS ||
-            fb_kd_number(frame, AMD64_SS, 2) != KERNEL_SS || sp - thread->stack_start > stack.n)
+        fb_addr sp = fb_field(frame, AMD64_SP, 8, false);
+        if (fb_field(frame, AMD64_IP, 8, false) != e->address ||
+            fb_field(frame, AMD64_CS, 2, false) != KERNEL_CS ||
+            fb_field(frame, AMD64_SS, 2, false) != KERNEL_SS ||
+            sp - thread->stack_start > stack.n)
             continue;
         *out = from_frame(FB_AMD64, frame, thread->stack_start + at);
         fb_note(k->notes, FB_NOTE_GUESSED, "the registers, from a trap frame on the stack",

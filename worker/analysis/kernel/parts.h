@@ -33,12 +33,6 @@ void *fb_kd_alloc(struct fb_kd *k, size_t n, size_t size, size_t align);
 const char *fb_kd_text16(struct fb_kd *k, struct fb_span bytes);
 const char *fb_kd_text8(struct fb_kd *k, struct fb_span bytes);
 static inline size_t fb_kd_word(const struct fb_kd *k) { return k->header.wide ? 8 : 4; }
-/** The number of `size` bytes at `at`; 0 when it is not all there. */
-static inline uint64_t fb_kd_number(struct fb_span bytes, uint64_t at, size_t size)
-{
-    struct fb_reader r = {.in = fb_span_sub(bytes, at, size)};
-    return fb_read_le(&r, size);
-}
 /** Addresses of the kernel's half. */
 static inline bool fb_kd_is_kernel(const struct fb_kd *k, fb_addr a)
 {
